@@ -1,0 +1,54 @@
+"""`kerasvox`: the application that gathers the verbs, and its error messages."""
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from kerasvox import __version__
+from kerasvox.errors import KerasvoxError
+
+app = typer.Typer(
+    name="kerasvox",
+    help="Take the singing voice out of a song, and train, score and ship the models that do.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Take the singing voice out of a song, and train, score and ship the models that do."""
+
+
+def main() -> None:
+    """Run the command line: exit code 0 if all was done, 1 if an input failed, 2 for wrong usage."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except KerasvoxError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"kerasvox: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("kerasvox: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

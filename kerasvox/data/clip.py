@@ -1,0 +1,59 @@
+"""A clip: one recording with its two sources."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from kerasvox.errors import DataError
+
+STEMS = ("vocals", "accompaniment")
+
+
+@dataclass(frozen=True, order=True)
+class Clip:
+    """A two-channel file whose channels are the sources: accompaniment left, vocals right.
+
+    Attributes:
+        name: the clip's name, `<singer>_<song>_<clip>` in MIR-1K.
+        path: the audio file.
+    """
+
+    name: str
+    path: Path
+
+    @property
+    def song(self) -> str:
+        """The song that the clip was cut from, `<singer>_<song>`: clips of it never part."""
+        return self.name.rpartition("_")[0]
+
+    def sources(self, rate: int) -> np.ndarray:
+        """Read both sources.
+
+        Args:
+            rate: the sample rate in Hz that the caller works at.
+
+        Returns:
+            float32 array of shape `(2, samples)`: vocals, accompaniment.
+
+        Raises:
+            DataError: if the file cannot be read, has not two channels or another rate, or holds
+                values that are not finite.
+        """
+        try:
+            audio, found = soundfile.read(self.path, dtype="float32", always_2d=True)
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise DataError(f"{self.path}: cannot be read as audio ({error})") from error
+        if audio.shape[1] != 2:
+            raise DataError(
+                f"{self.path}: has {audio.shape[1]} channel(s); a clip has two, "
+                "accompaniment left and vocals right"
+            )
+        if found != rate:
+            raise DataError(f"{self.path}: its rate is {found} Hz; the model works at {rate} Hz")
+        if not len(audio):
+            raise DataError(f"{self.path}: holds no samples")
+        if not np.isfinite(audio).all():
+            raise DataError(f"{self.path}: holds NaN or infinite samples")
+        return np.ascontiguousarray(audio.T[::-1])

@@ -1,0 +1,1 @@
+"""Separators: a folder a system, and the base class they share."""
