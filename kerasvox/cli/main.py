@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kerasvox import __version__
+from kerasvox.cli import data, models, separate, train
 from kerasvox.errors import KerasvoxError
 
 app = typer.Typer(
@@ -16,6 +17,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+app.command()(separate.separate)
+app.command()(train.train)
+app.command()(models.models)
+app.add_typer(data.app, name="data")
 
 
 def _print_version(wanted: bool) -> None:
@@ -28,7 +33,9 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:

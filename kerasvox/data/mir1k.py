@@ -42,18 +42,10 @@ class MIR1K:
 
     def __init__(self, directory: str | Path):
         self.directory = Path(directory)
-        if not self.directory.is_dir():
-            raise DataError(f"{self.directory}: is not a folder; give the folder of MIR-1K")
         self._clips: dict[str, Clip] = {}
-        for folder in self._folders():
-            for path in sorted(folder.iterdir()):
-                if path.suffix.lower() in SUFFIXES and _CLIP_NAME.fullmatch(path.stem):
-                    self._add(path)
-        if not self._clips:
-            raise DataError(
-                f"{self.directory}: holds no MIR-1K clip (such as abjones_1_01.wav or .flac), "
-                "neither by itself nor in Wavfile/ or in train/, dev/ and test/"
-            )
+        for path in candidate_files(self.directory):
+            if is_clip(path):
+                self._add(path)
 
     def clips(self, split: str) -> list[Clip]:
         """Return the clips of a split, sorted by name.
@@ -65,15 +57,38 @@ class MIR1K:
             raise UsageError(f"unknown split {split!r}; splits are {', '.join(SPLITS)}")
         return [clip for name, clip in sorted(self._clips.items()) if split_of(name) == split]
 
-    def _folders(self) -> list[Path]:
-        split_folders = [self.directory / split for split in SPLITS]
-        candidates = [self.directory / "Wavfile", *split_folders, self.directory]
-        return [folder for folder in candidates if folder.is_dir()]
-
     def _add(self, path: Path) -> None:
         if path.stem in self._clips:
             raise DataError(f"{path}: the clip is also at {self._clips[path.stem].path}; keep one")
         self._clips[path.stem] = Clip(path.stem, path)
+
+
+def candidate_files(directory: Path) -> list[Path]:
+    """Return every file in the folders where MIR-1K's clips may lie, clips and others.
+
+    Raises:
+        DataError: if the folder is missing or cannot be listed, or no file in it is a clip.
+    """
+    if not directory.is_dir():
+        raise DataError(f"{directory}: is not a folder; give the folder of MIR-1K")
+    bases = [directory, directory / "Wavfile"]
+    folders = [folder for base in bases for folder in (base, *(base / split for split in SPLITS))]
+    try:
+        entries = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be listed ({error.strerror})") from error
+    files = sorted(path for path in entries if not path.is_dir())
+    if not any(map(is_clip, files)):
+        raise DataError(
+            f"{directory}: holds no MIR-1K clip (such as abjones_1_01.wav or .flac), "
+            "neither by itself nor in Wavfile/ or in train/, dev/ and test/"
+        )
+    return files
+
+
+def is_clip(path: Path) -> bool:
+    """Return whether a file is named as a MIR-1K clip is."""
+    return path.suffix.lower() in SUFFIXES and bool(_CLIP_NAME.fullmatch(path.stem))
 
 
 def split_of(name: str) -> str:

@@ -1,0 +1,49 @@
+"""`kerasvox models`: what the zoo holds."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the presets of the zoo with their measured scores.
+
+    Example: `kerasvox models --json`
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from kerasvox.presets import list_presets
+
+    rows = [_describe(name) for name in list_presets()]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("preset", "scored on", "stem", "GNSDR", "GSIR", "GSAR", "weights", "sha256")
+    for row in rows:
+        for stem, means in row["scores"].items():
+            values = [f"{means[ratio]:.2f}" for ratio in ("GNSDR", "GSIR", "GSAR")]
+            size = f"{row['bytes'] / 2**20:.1f} MiB"
+            table.add_row(
+                row["name"], row["scored_on"], stem, *values, size, row["weights_sha256"][:12]
+            )
+    Console().print(table)
+
+
+def _describe(name: str) -> dict[str, Any]:
+    from kerasvox import presets
+
+    directory = presets.preset_directory(name)
+    scores = json.loads((directory / presets.METRICS).read_text(encoding="utf-8"))["scores"]
+    split = "test" if "test" in scores else "dev"
+    return {
+        "name": name,
+        "class": presets.read_config(directory)["class"],
+        "scored_on": f"{split}, {scores[split]['clips']} clips",
+        "scores": scores[split]["means"],
+        "bytes": (directory / presets.WEIGHTS).stat().st_size,
+        "weights_sha256": presets.weights_sha256(directory),
+    }

@@ -1,0 +1,64 @@
+"""The inverse short-time Fourier transform."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasvox.layers.framing import FramedTransform, overlapped_power
+
+
+@keras.saving.register_keras_serializable(package="kerasvox")
+class InverseSTFT(FramedTransform):
+    """Inverse of `STFT`: overlap-add with the same window, exact at every length.
+
+    `x[n] = sum_t w[n - t hop] irfft(X[t])[n - t hop] / sum_t w[n - t hop]^2`, the least-squares
+    estimate of Griffin and Lim (IEEE TASSP 32(2), 1984, Eq. 6) for a spectrogram that no signal
+    has. Every sample lies in `n_fft / hop` frames, so the denominator repeats with the hop and is
+    folded into the synthesis window.
+
+    See `FramedTransform` for the arguments and the frame grid.
+
+    Input shape:
+        real, imag: `(..., frames, bins)`.
+        samples: int or scalar tensor, the length of the signal.
+
+    Output shape:
+        `(..., samples)`.
+
+    Example:
+
+    ```python
+    real, imag = STFT()(waveform)
+    again = InverseSTFT()(real, imag, samples=ops.shape(waveform)[-1])  # equal to waveform
+    ```
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        weight = np.tile(overlapped_power(self._window, self.hop), self.overlap)
+        self._synthesis_window = self._window / weight
+        angle = 2.0 * np.pi * np.outer(np.arange(self.bins), np.arange(self.n_fft)) / self.n_fft
+        # Every bin but the first and the last stands for its mirror image, too.
+        twice = np.where(np.isin(np.arange(self.bins), (0, self.bins - 1)), 1.0, 2.0)[:, None]
+        kernel = np.concatenate([twice * np.cos(angle), -twice * np.sin(angle)]) / self.n_fft
+        self._kernel = (kernel * self._synthesis_window).astype("float32")
+
+    def call(self, real: Any, imag: Any, samples: Any) -> Any:
+        if self.uses_fft:
+            frames = ops.irfft((real, imag)) * self._synthesis_window.astype("float32")
+        else:
+            frames = ops.matmul(ops.concatenate([real, imag], axis=-1), self._kernel)
+        return self._overlap_add(frames)[..., :samples]
+
+    def _overlap_add(self, frames: Any) -> Any:
+        *leading, count, _ = ops.shape(frames)
+        parts = ops.reshape(frames, (*leading, count, self.overlap, self.hop))
+        none = [[0, 0]] * len(leading)
+        blocks = sum(
+            ops.pad(parts[..., k, :], [*none, [k, self.overlap - 1 - k], [0, 0]])
+            for k in range(self.overlap)
+        )
+        kept = blocks[..., self.overlap - 1 : count, :]
+        return ops.reshape(kept, (*leading, (count - self.overlap + 1) * self.hop))

@@ -1,0 +1,101 @@
+"""The hidden layers of the deep recurrent network and its linear output."""
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasvox.errors import UsageError
+from kerasvox.models.drnn.temporal_recurrence import TemporalRecurrence
+
+
+@keras.saving.register_keras_serializable(package="kerasvox")
+class DeepRecurrentStack(keras.layers.Layer):
+    """ReLU layers, some of them recurrent, and a linear output layer (TASLP 2015, Sec. III-A).
+
+    `recurrent_layers` names the architectures of the paper: `()` is the DNN, `(l,)` the DRNN-l
+    (Eq. 1), all layers the stacked RNN (Eq. 2). Weights start as in the authors' code: uniform in
+    `+-sqrt(6 / (fan_in + fan_out))`, with twice the `fan_out` in a layer with recurrence; biases 0.
+
+    Args:
+        outputs: int. Size of the linear output.
+        units: int. Size of each hidden layer.
+        depth: int. Number of hidden layers.
+        recurrent_layers: sequence of int. The hidden layers with a recurrent connection, from 1.
+
+    Input shape:
+        `(batch, frames, features)`.
+
+    Output shape:
+        `(batch, frames, outputs)`.
+
+    Raises:
+        UsageError: if a size is below 1 or a recurrent layer does not exist.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        units: int = 1000,
+        depth: int = 3,
+        recurrent_layers: Sequence[int] = (2,),
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if min(outputs, units, depth) < 1:
+            raise UsageError(
+                "outputs, units and depth must be at least 1; "
+                f"received outputs={outputs}, units={units}, depth={depth}"
+            )
+        if not set(recurrent_layers) <= set(range(1, depth + 1)):
+            raise UsageError(
+                f"recurrent_layers must name hidden layers from 1 to {depth}; "
+                f"received {tuple(recurrent_layers)}"
+            )
+        self.outputs = outputs
+        self.units = units
+        self.depth = depth
+        self.recurrent_layers = tuple(sorted(set(recurrent_layers)))
+        self.hidden = [
+            keras.layers.Dense(units, name=f"hidden_{layer}") for layer in range(1, depth + 1)
+        ]
+        self.recurrences = [
+            TemporalRecurrence(name=f"recurrence_{layer}") for layer in self.recurrent_layers
+        ]
+        self.output_layer = keras.layers.Dense(outputs, name="output")
+
+    def build(self, input_shape: tuple) -> None:
+        recurrences = iter(self.recurrences)
+        shape = tuple(input_shape)
+        for number, dense in enumerate(self.hidden, start=1):
+            recurrent = number in self.recurrent_layers
+            limit = sqrt(6.0 / (shape[-1] + self.units * (2 if recurrent else 1)))
+            dense.kernel_initializer = keras.initializers.RandomUniform(-limit, limit)
+            dense.build(shape)
+            shape = (*shape[:-1], self.units)
+            if recurrent:
+                next(recurrences).build(shape)
+        self.output_layer.build(shape)
+
+    def call(self, features: Any) -> Any:
+        recurrences = iter(self.recurrences)
+        for number, dense in enumerate(self.hidden, start=1):
+            products = dense(features)
+            recurrent = number in self.recurrent_layers
+            features = next(recurrences)(products) if recurrent else ops.relu(products)
+        return self.output_layer(features)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (*input_shape[:-1], self.outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            outputs=self.outputs,
+            units=self.units,
+            depth=self.depth,
+            recurrent_layers=list(self.recurrent_layers),
+        )
+        return config

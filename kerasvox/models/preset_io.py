@@ -1,0 +1,95 @@
+"""Separators to and from a preset's folder."""
+
+import json
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import keras
+
+import kerasvox
+from kerasvox import presets
+from kerasvox.errors import PresetError
+
+if TYPE_CHECKING:
+    from kerasvox.models.separator import Separator
+
+DTYPES = ("float16", "float32")
+
+
+def save(separator: "Separator", directory: Path, dtype: str) -> None:
+    """Write `config.json`, `model.weights.h5` and `SHA256SUMS`.
+
+    Raises:
+        PresetError: if the folder cannot be written or the dtype is not one of `DTYPES`.
+    """
+    if dtype not in DTYPES:
+        raise PresetError(f"weights are stored as {' or '.join(DTYPES)}; received {dtype!r}")
+    if not separator.built:
+        separator.build()
+    config = {
+        "module": type(separator).__module__,
+        "class": keras.saving.get_registered_name(type(separator)),
+        "config": separator.get_config(),
+        "kerasvox": kerasvox.__version__,
+    }
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=directory, prefix=".partial-") as beside:
+            weights = Path(beside) / presets.WEIGHTS
+            separator.save_weights(weights)
+            _cast(weights, dtype)
+            weights.replace(directory / presets.WEIGHTS)
+        presets.replace_text(directory / presets.CONFIG, json.dumps(config, indent=2) + "\n")
+        presets.write_sums(directory)
+    except OSError as error:
+        raise PresetError(f"{directory}: cannot be written ({error})") from error
+
+
+def load(cls: type, directory: Path, load_weights: bool) -> Any:
+    """Build the separator that a preset's folder describes; see `Separator.from_preset`."""
+    config = presets.read_config(directory)
+    kind = _registered_class(config, directory)
+    if not issubclass(kind, cls):
+        raise PresetError(f"{directory}: holds a {kind.__name__}, not a {cls.__name__}")
+    separator = kind.from_config(config["config"])
+    separator.build()
+    separator.preset = presets.preset_name(directory)
+    if load_weights:
+        presets.verify(directory, presets.WEIGHTS)
+        separator.load_weights(directory / presets.WEIGHTS)
+        separator.weights_sha256 = presets.weights_sha256(directory)
+    return separator
+
+
+def _registered_class(config: dict[str, Any], directory: Path) -> Any:
+    # Only our own modules are imported by name: a preset must not choose what code runs.
+    if str(config["module"]).startswith("kerasvox."):
+        import_module(config["module"])
+    kind = keras.saving.get_registered_object(config["class"])
+    if kind is None:
+        raise PresetError(
+            f"{directory}: its class {config['class']} is not registered; import it first"
+        )
+    return kind
+
+
+def _cast(weights: Path, dtype: str) -> None:
+    """Store every float32 array of a weights file as `dtype`; Keras casts back when it loads."""
+    # Into a second file: HDF5 gives the space of a replaced array never back.
+    compact = weights.with_suffix(".compact")
+    with h5py.File(weights) as source, h5py.File(compact, "w") as target:
+        _copy(source, target, dtype)
+    compact.replace(weights)
+
+
+def _copy(source: h5py.Group, target: h5py.Group, dtype: str) -> None:
+    target.attrs.update(source.attrs)
+    for name, item in source.items():
+        if isinstance(item, h5py.Group):
+            _copy(item, target.create_group(name), dtype)
+        else:
+            values = item[...]
+            target[name] = values.astype(dtype) if values.dtype == "float32" else values

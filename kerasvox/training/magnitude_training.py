@@ -1,0 +1,63 @@
+"""A separator as a model to fit: from sources to magnitudes."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasvox.layers.magnitude import magnitude
+from kerasvox.models.separator import Separator
+
+
+class MagnitudeTraining(keras.Model):
+    """Trains a separator's estimator on the magnitudes of sources.
+
+    The batch is the sources' waveforms; the mixture, the magnitudes and the targets are made on
+    the device by the separator's own STFT, so the front end that is trained is the one that is
+    served. The loss given to `compile` sees targets and estimates, both
+    `(batch, sources, frames, bins)`.
+
+    Args:
+        separator: the separator to train; its weights are the only ones.
+
+    Input shape:
+        sources: `(batch, sources, samples)`.
+
+    Example:
+
+    ```python
+    training = MagnitudeTraining(separator)
+    training.compile(optimizer="adam", loss=DiscriminativeLoss())
+    training.fit(TrainingBatches(...).stream(), steps_per_epoch=100)
+    ```
+    """
+
+    def __init__(self, separator: Separator, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.autocast = False
+        self.separator = separator
+
+    def build(self, input_shape: Any = None) -> None:
+        if not self.separator.built:
+            self.separator.build()
+        super().build(input_shape)
+
+    def call(self, sources: Any, training: bool = False) -> dict[str, Any]:
+        real, imag = self.separator.stft(sources)
+        # The transform is linear: the mixture's spectrum is the sum of the sources'.
+        mixture = magnitude(ops.sum(real, axis=1), ops.sum(imag, axis=1))
+        estimates = self.separator.estimate(mixture, training=training)
+        return {"targets": magnitude(real, imag), "estimates": estimates}
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Compare the estimates with the targets that the same pass made."""
+        return super().compute_loss(
+            x, y_pred["targets"], y_pred["estimates"], sample_weight, training
+        )

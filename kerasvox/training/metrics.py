@@ -1,0 +1,87 @@
+"""`metrics.json`: what a preset was trained on, and what it scored."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kerasvox import presets
+from kerasvox.data.clip import Clip
+from kerasvox.errors import PresetError, UsageError
+from kerasvox.evaluation.protocol import protocol
+
+
+def write_training_metrics(
+    directory: Path,
+    *,
+    seed: int,
+    step: int,
+    software: dict[str, Any],
+    data: dict[str, Sequence[Clip]],
+    dev: dict[str, dict[str, float]],
+) -> None:
+    """Write the metrics of a preset that was just trained.
+
+    Args:
+        directory: the preset's folder.
+        seed: the recipe's.
+        step: after how many steps the weights were kept.
+        software: see `provenance.software`.
+        data: the clips of each split that was used.
+        dev: the dev scores of the stored weights.
+    """
+    metrics = {
+        "weights_sha256": presets.weights_sha256(directory),
+        "training": {
+            "command": f"kerasvox train {presets.RECIPE} --data MIR-1K -o {directory.name}",
+            "seed": seed,
+            "step": step,
+            "data": {split: _describe(clips) for split, clips in data.items()},
+            "software": software,
+        },
+        "scores": {"dev": {"clips": len(data["dev"]), "means": dev}},
+        "protocol": protocol(),
+    }
+    _write(directory, metrics)
+
+
+def add_scores(directory: Path, report: dict[str, Any]) -> None:
+    """Add the means of an evaluation report to a preset's metrics, under its split.
+
+    Raises:
+        UsageError: if the report is of other weights, or not of all of its clips.
+        PresetError: if the preset has no metrics.
+    """
+    metrics = read_metrics(directory)
+    if report["preset"]["weights_sha256"] != presets.weights_sha256(directory):
+        raise UsageError(f"{directory}: the report is of other weights; evaluate this preset")
+    if report["failed"]:
+        raise UsageError(f"{directory}: the report lacks clips that could not be read")
+    metrics["scores"][report["data"]["split"]] = {
+        "clips": report["scored"],
+        "means": report["means"],
+    }
+    _write(directory, metrics)
+
+
+def read_metrics(directory: Path) -> dict[str, Any]:
+    """Return the content of a preset's `metrics.json`.
+
+    Raises:
+        PresetError: if it is missing or no JSON.
+    """
+    path = directory / presets.METRICS
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PresetError(f"{path}: cannot be read ({error}); a trained preset has it") from error
+
+
+def _describe(clips: Sequence[Clip]) -> dict[str, Any]:
+    names = "\n".join(clip.name for clip in clips)
+    return {"clips": len(clips), "names_sha256": hashlib.sha256(names.encode()).hexdigest()}
+
+
+def _write(directory: Path, metrics: dict[str, Any]) -> None:
+    presets.replace_text(directory / presets.METRICS, json.dumps(metrics, indent=2) + "\n")

@@ -1,0 +1,52 @@
+"""The progress of a training run on the terminal."""
+
+import math
+import sys
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class TrainingProgress(keras.callbacks.Callback):
+    """A bar with the steps done, the loss and the time left; a line with the scores an epoch.
+
+    Args:
+        steps: steps of the whole run.
+        done: steps that an earlier part of the run has done.
+        steps_per_epoch: steps of an epoch.
+    """
+
+    def __init__(self, steps: int, done: int, steps_per_epoch: int):
+        super().__init__()
+        self.steps_per_epoch = steps_per_epoch
+        self.progress = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.4g}"),
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+        )
+        self.task = self.progress.add_task("train", total=steps, completed=done, loss=math.nan)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Show the bar."""
+        self.progress.start()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Move on by a step."""
+        self.progress.update(self.task, advance=1, loss=float((logs or {}).get("loss", math.nan)))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Print a line with the scores."""
+        logs = logs or {}
+        scores = [f"loss {logs.get('loss', math.nan):.4g}"]
+        scores += [f"{key} {value:.2f}" for key, value in logs.items() if key.startswith("dev_")]
+        step = (epoch + 1) * self.steps_per_epoch
+        self.progress.console.print(f"step {step}: {', '.join(scores)}", highlight=False)
+
+    def close(self) -> None:
+        """Take the bar away, also after an error."""
+        self.progress.stop()
