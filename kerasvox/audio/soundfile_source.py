@@ -39,7 +39,7 @@ class SoundfileSource:
             self.rate, self.channels = self._file.samplerate, self._file.channels
             self.format, self.subtype = self._file.format, self._file.subtype
             self.samples: int | None = self._file.frames
-            self._check_is_whole(self._file.extra_info)
+            self._check_is_whole()
         except soundfile.LibsndfileError as error:
             self._binary.close()
             raise ValueError(str(error)) from error
@@ -66,13 +66,15 @@ class SoundfileSource:
         slack = _MP3_SLACK if self.subtype.startswith("MPEG") else 0
         if self.samples is not None and found < self.samples - slack:
             raise EOFError(f"{self.samples} samples promised, {found} found")
+        self._check_is_whole()  # of Opus the log has it only now
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
         self._binary.close()
 
-    def _check_is_whole(self, log: str) -> None:
+    def _check_is_whole(self) -> None:
+        log = self._file.extra_info
         for promised, found in _SIZES.findall(log):
             # Who writes to a pipe cannot go back to enter the size, and leaves one of these.
             placeholder = int(promised) >> 16 in (0x7FFF, 0xFFFF)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from kerasvox.audio.mp3 import check_mp3_is_whole
 from kerasvox.audio.pending import PendingFile, cannot_write
 from kerasvox.errors import AudioError, UsageError
 
@@ -116,9 +117,12 @@ class AudioWriter(PendingFile):
         self.sync()
         if not self.samples and self.format != "wav":
             raise AudioError(f"{self.path}: {self.format} cannot hold zero samples; use wav")
+        # Not every encoder reports what could not be written (the one of MP3 does not).
         try:
+            with self.temporary.open("rb") as binary:
+                check_mp3_is_whole(binary)
             found = soundfile.info(str(self.temporary)).frames
-        except soundfile.LibsndfileError as error:
+        except (soundfile.LibsndfileError, EOFError) as error:
             raise self._failed() from error
         if found != self.samples:
             raise self._failed()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kerasvox import __version__
-from kerasvox.cli import data, models, separate, train
+from kerasvox.cli import data, evaluate, models, separate, train
 from kerasvox.errors import KerasvoxError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command()(separate.separate)
 app.command()(train.train)
+app.command()(evaluate.evaluate)
 app.command()(models.models)
 app.add_typer(data.app, name="data")
 

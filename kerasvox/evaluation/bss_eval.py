@@ -1,6 +1,7 @@
 """BSS-Eval v3: how much of an estimate is the source, the other source, or neither."""
 
 import importlib.util
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +27,9 @@ class BSSEval(NamedTuple):
     sar: np.ndarray
 
 
-def bss_eval(sources: np.ndarray, estimates: np.ndarray) -> BSSEval:
+def bss_eval(
+    sources: np.ndarray, estimates: np.ndarray, stems: Sequence[str] = STEMS
+) -> BSSEval:
     """Compute SDR, SIR and SAR as BSS-Eval 3.0 does in `bss_eval_sources`.
 
     An estimate is projected on the 512 delayed copies of its source (the target), then on those of
@@ -38,6 +41,7 @@ def bss_eval(sources: np.ndarray, estimates: np.ndarray) -> BSSEval:
         sources: the true signals, `(n, samples)`, vocals and accompaniment.
         estimates: the separated signals, `(n, samples)`. If the lengths differ, both are cut to
             the shorter.
+        stems: what the sources are, for messages.
 
     Returns:
         The three ratios in dB. Of one source alone, only `sdr` means anything.
@@ -53,7 +57,7 @@ def bss_eval(sources: np.ndarray, estimates: np.ndarray) -> BSSEval:
     samples = min(np.shape(sources)[-1], np.shape(estimates)[-1])
     sources = np.asarray(sources, "float64")[:, :samples]
     estimates = np.asarray(estimates, "float64")[:, :samples]
-    _check(sources, estimates)
+    _check(sources, estimates, stems)
     with np.errstate(divide="ignore", invalid="ignore"):  # what is not finite is refused below
         sdr, _, sir, sar, _ = _museval_metrics().bss_eval(
             sources[..., None],
@@ -70,13 +74,13 @@ def bss_eval(sources: np.ndarray, estimates: np.ndarray) -> BSSEval:
     return scores
 
 
-def _check(sources: np.ndarray, estimates: np.ndarray) -> None:
+def _check(sources: np.ndarray, estimates: np.ndarray, stems: Sequence[str]) -> None:
     count, samples = sources.shape
     # Below this the delayed sources span the whole space: no estimate would have artifacts.
     if samples < count * FILTER_LENGTH:
         raise UndefinedScoreError(f"{samples} samples are fewer than {count * FILTER_LENGTH}")
     for kind, signals in (("source", sources), ("estimate", estimates)):
-        for stem, signal in zip(STEMS[:count], signals, strict=True):
+        for stem, signal in zip(stems, signals, strict=True):
             if not np.isfinite(signal).all():
                 raise UndefinedScoreError(f"the {kind} of {stem} is not finite")
             if not signal.any():

@@ -24,7 +24,12 @@ def baseline_sdr(sources: np.ndarray) -> np.ndarray:
         UndefinedScoreError: see `bss_eval`.
     """
     mixture = sources.sum(axis=0, keepdims=True)
-    return np.concatenate([bss_eval(source[None], mixture).sdr for source in sources])
+    return np.concatenate(
+        [
+            bss_eval(source[None], mixture, [stem]).sdr
+            for stem, source in zip(STEMS, sources, strict=True)
+        ]
+    )
 
 
 def score_stems(

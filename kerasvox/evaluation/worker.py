@@ -50,7 +50,8 @@ def score_clip(preset: Path, clip: Clip, baselines: bool) -> dict[str, Any]:
     try:
         sources = clip.sources(separator.sample_rate)
     except DataError as error:
-        return {"clip": clip.name, "error": str(error)}
+        # A report travels: it names the file, not the place where it lay.
+        return {"clip": clip.name, "error": str(error).replace(str(clip.path), clip.path.name)}
     mixture = sources.sum(axis=0)
     estimates = {"separator": estimate_stems(separator, mixture)}
     if baselines:

@@ -12,7 +12,7 @@ class TimeFrequencyMask(keras.layers.Layer):
 
     `y~_i = |y^_i| / (|y^_1| + ... + |y^_S|) * z` (Huang et al., TASLP 2015, Eq. 5), so the
     estimates of all sources sum to the mixture. Where all estimates vanish the mixture is shared
-    equally: `(|y^_i| + epsilon) / (sum_j |y^_j| + S epsilon)`.
+    equally: `(|y^_i| + epsilon) / (sum_j |y^_j| + S epsilon)`. Always in float32.
 
     Args:
         epsilon: float. Keeps 0 / 0 out; far below any magnitude that matters.
@@ -32,14 +32,13 @@ class TimeFrequencyMask(keras.layers.Layer):
     """
 
     def __init__(self, epsilon: float = 1e-7, **kwargs: Any):
-        super().__init__(**kwargs)
+        # In half precision epsilon would vanish and masks would no longer sum to one.
+        super().__init__(**{**kwargs, "dtype": "float32"})
         self.epsilon = epsilon
 
     def call(self, estimates: Any, mixture: Any) -> Any:
-        # In half precision epsilon would vanish and masks would no longer sum to one.
-        magnitudes = ops.abs(ops.cast(estimates, "float32")) + self.epsilon
-        masks = magnitudes / ops.sum(magnitudes, axis=1, keepdims=True)
-        return masks * ops.cast(mixture, "float32")[:, None]
+        magnitudes = ops.abs(estimates) + self.epsilon
+        return magnitudes / ops.sum(magnitudes, axis=1, keepdims=True) * mixture[:, None]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "epsilon": self.epsilon}

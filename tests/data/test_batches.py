@@ -119,6 +119,18 @@ def test_clips_are_drawn_in_proportion_to_their_lengths():
     assert np.mean(batch[:, 0, 0] > 0) == pytest.approx(0.75, abs=0.05)
 
 
+def test_every_clip_is_drawn_however_short():
+    constant = [np.full((2, 1), sign, np.float32) for sign in (1, -1)]
+    batch = make(constant, samples=1, batch_size=200).batch(0)
+    assert np.mean(batch[:, 0, 0] > 0) == pytest.approx(0.5, abs=0.15)
+
+
+def test_remixed_sources_have_equal_power_whatever_clips_they_are_from():
+    constant = [np.full((2, 50), level, np.float32) for level in (0.01, 0.1, 1)]
+    batch = make(constant, samples=50, batch_size=100, remix=1.0).batch(0)
+    np.testing.assert_allclose(batch[:, 0], batch[:, 1], rtol=1e-5)
+
+
 @pytest.mark.parametrize("speed", [0.0, 0.2])
 def test_a_short_clip_is_repeated(speed):
     batch = make(clips(1, 7), samples=100, batch_size=8, speed=speed).batch(0)

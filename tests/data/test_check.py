@@ -102,6 +102,11 @@ def test_a_swapped_data_set_is_flagged_once(tmp_path, write_clip, make_audio):
     assert "in 4 of 4 clips" in str(report.findings)
 
 
+def test_a_single_swapped_clip_is_no_data_set(tmp_path, write_clip, make_audio):
+    swapped = write_clip("amy_1_01.wav", make_audio()[:, ::-1])
+    assert findings(check(tmp_path)) == [("warning", "swapped", swapped)]
+
+
 def test_the_report_fits_into_json(tmp_path, write_clip):
     path = write_clip("amy_1_01.wav", rate=8000)
     report = json.loads(json.dumps(check(tmp_path).to_dict()))
