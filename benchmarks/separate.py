@@ -41,7 +41,7 @@ def main() -> None:
     factors = [SHORT / seconds for seconds in speed["seconds"][1:]]
     result = {
         "preset": preset or "untrained DRNN-2",
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": os.cpu_count(),
         "times_real_time": round(statistics.median(factors), 1),
         "times_real_time_each": [round(factor, 1) for factor in factors],
         "memory_hour_to_three_minutes": round(peaks[1] / peaks[0], 3),

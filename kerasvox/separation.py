@@ -122,13 +122,14 @@ def separate_file(
     Writes `<directory>/<song>/vocals.<format>`, `accompaniment.<format>` and `separation.json`, at
     the input's rate, channels and length. All of them appear together when the last sample is on
     the disk, or none. Linear encodings are kept if `format` has them (FLAC takes 24 bits for what
-    is finer), else the stems have 16 bits.
+    is finer), else the stems have 16 bits; each stem is rounded for itself, so integer stems sum
+    to the song within one step.
 
     Args:
         separator: the model.
         path: the song.
         directory: where the song's folder is made.
-        stems: which stems to write; `None` for all.
+        stems: which stems to write; `None` (or none) for all.
         format: `"wav"`, `"flac"` or `"mp3"`.
         progress: called with the seconds of audio done, and in all (`None` if not known).
 
@@ -143,7 +144,7 @@ def separate_file(
     stems = None if stems is None else list(stems)
     check_outputs([path], directory, stems, format)
     folder = song_folder(path, directory)
-    names = [name for name in STEMS if stems is None or name in stems]
+    names = [name for name in STEMS if not stems or name in stems]
     files = {name: folder / f"{name}.{format}" for name in names}
 
     with ExitStack() as stack:
@@ -158,15 +159,15 @@ def separate_file(
             for name, file in files.items()
         }
         total = None if reader.samples is None else reader.samples / reader.rate
+        report = progress or (lambda done, total: None)
+        report(0.0, total)
         done = 0
-        for block in _stream(
-            separator, reader.blocks(_block_size(reader.rate)), reader.rate, reader.channels
-        ):
+        blocks = reader.blocks(_block_size(reader.rate))
+        for block in _stream(separator, blocks, reader.rate, reader.channels):
             for name, writer in writers.items():
                 writer.write(block[name])
             done += block[names[0]].shape[1]
-            if progress is not None:
-                progress(done / reader.rate, total)
+            report(done / reader.rate, total)
         for writer in writers.values():
             writer.finish()
         manifest = {

@@ -149,6 +149,14 @@ def test_encodings(separator, tmp_path, subtype, format, expected):
     assert not (tmp_path / "a" / f"accompaniment.{format}").exists()
 
 
+@pytest.mark.parametrize("format", ["wav", "flac"])
+def test_integer_stems_sum_to_the_song_within_one_step(separator, tmp_path, format):
+    song = write(tmp_path / "a.wav", noise(20000), subtype="PCM_16")
+    separate_file(separator, song, tmp_path, format=format)
+    total = sum(read(tmp_path / "a" / f"{stem}.{format}") for stem in separator.stems)
+    assert np.abs(total - read(song)).max() <= 1.01 / 2**15
+
+
 def test_clipped_samples_are_counted_in_the_manifest(separator, tmp_path):
     song = write(tmp_path / "a.wav", 3 * noise(20000), subtype="PCM_16")
     stems = separate_array(separator, read(song), 44100)
@@ -162,7 +170,7 @@ def test_progress_counts_seconds(separator, tmp_path):
     song = write(tmp_path / "a.wav", noise(8000 * 50, 1), 8000)
     seen = []
     separate_file(separator, song, tmp_path, progress=lambda *seconds: seen.append(seconds))
-    assert seen[-1] == (50, 50)
+    assert (seen[0], seen[-1]) == ((0, 50), (50, 50))
     assert len(seen) > 2
     assert seen == sorted(seen)
 

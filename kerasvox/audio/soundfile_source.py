@@ -14,6 +14,7 @@ _SIZES = re.compile(r"^ *(?:data|Data Size|SSND|Riff size|riff) *: (\d+) \(shoul
 _OGG_ENDS = ("Last page lacks an end-of-stream bit", "without an End-Of-Stream flag")
 # Decoders of MPEG audio may give up to a frame or two less than the header counts.
 _MP3_SLACK = 2 * 1152
+_MALFORMED = 3  # libsndfile's SF_ERR_MALFORMED_FILE: a format it knows, but broken
 _HEADER = 4096  # bytes; a WAV without samples is no longer than that
 
 
@@ -42,6 +43,8 @@ class SoundfileSource:
             self._check_is_whole()
         except soundfile.LibsndfileError as error:
             self._binary.close()
+            if error.code == _MALFORMED:
+                raise EOFError("its header does not fit its content") from error
             raise ValueError(str(error)) from error
         except BaseException:
             self._binary.close()

@@ -40,17 +40,22 @@ def evaluate(
     """
     from kerasvox.evaluation.evaluate import evaluate as evaluate_preset
 
-    with _progress() as progress:
-        report = evaluate_preset(
-            preset,
-            data,
-            split,
-            processes=processes,
-            baselines=baselines,
-            output=output,
-            resume=resume,
-            progress=progress,
-        )
+    try:
+        with _progress() as progress:
+            report = evaluate_preset(
+                preset,
+                data,
+                split,
+                processes=processes,
+                baselines=baselines,
+                output=output,
+                resume=resume,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        if output:
+            print(f"kerasvox: run again to go on from {output}.partial", file=sys.stderr)
+        raise
     if json:
         print(json_format.dumps(report, indent=1, allow_nan=False))
     else:
@@ -80,7 +85,9 @@ def _progress() -> Iterator[Callable[[Sequence[dict[str, Any]], int], None]]:
         TextColumn("{task.fields[scores]}"),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("", total=None, scores="")
 
         def update(rows: Sequence[dict[str, Any]], total: int) -> None:

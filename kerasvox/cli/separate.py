@@ -26,9 +26,15 @@ def separate(
     ] = Path("separated"),
     stem: Annotated[
         list[str] | None,
-        typer.Option("--stem", help="vocals or accompaniment; may be repeated. [default: both]"),
+        typer.Option(
+            "--stem",
+            metavar="STEM",
+            help="vocals or accompaniment; may be repeated. [default: both]",
+        ),
     ] = None,
-    format: Annotated[str, typer.Option("--format", help="wav, flac or mp3.")] = "wav",
+    format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="wav, flac or mp3.")
+    ] = "wav",
     json: Annotated[
         bool, typer.Option("--json", help="Print the songs' separation.json as a JSON list.")
     ] = False,
@@ -104,8 +110,9 @@ def _separate(
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} s of audio, done in"),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} s of audio,"),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=console,
         transient=True,
         disable=not console.is_terminal,

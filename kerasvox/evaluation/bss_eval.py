@@ -27,9 +27,7 @@ class BSSEval(NamedTuple):
     sar: np.ndarray
 
 
-def bss_eval(
-    sources: np.ndarray, estimates: np.ndarray, stems: Sequence[str] = STEMS
-) -> BSSEval:
+def bss_eval(sources: np.ndarray, estimates: np.ndarray, stems: Sequence[str] = STEMS) -> BSSEval:
     """Compute SDR, SIR and SAR as BSS-Eval 3.0 does in `bss_eval_sources`.
 
     An estimate is projected on the 512 delayed copies of its source (the target), then on those of

@@ -1,6 +1,8 @@
 """From a recipe and data to a trained preset."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -10,7 +12,7 @@ from kerasvox import presets
 from kerasvox.data.batches import TrainingBatches
 from kerasvox.data.clip import Clip
 from kerasvox.data.mir1k import MIR1K
-from kerasvox.errors import DataError, UsageError
+from kerasvox.errors import DataError, RecipeError, UsageError
 from kerasvox.evaluation.quick import dev_scores
 from kerasvox.models.drnn.discriminative_loss import DiscriminativeLoss
 from kerasvox.models.drnn.separator import DRNNSeparator
@@ -53,8 +55,16 @@ class Trainer:
         self.recipe = read_recipe(recipe)
         self.directory = Path(directory)
         self.checkpoints = self.directory / _CHECKPOINTS
-        self._claim_directory(Path(recipe), resume)
         self.data_set = MIR1K(data)
+        # All that can be wrong is found out before the folder is touched.
+        with _faults_of(recipe):
+            # Initialisers draw their seeds when layers are made, so this comes first.
+            keras.utils.set_random_seed(self.recipe.seed)
+            self.separator = build_separator(self.recipe)
+            self.loss = build_loss(self.recipe)
+            self.batches = build_batches(self.recipe, self._sources("train"))
+        self.dev = list(zip(self._clips("dev"), self._sources("dev"), strict=True))
+        self._claim_directory(Path(recipe), resume)
         self.state = newest_state(self.checkpoints) or {
             "epoch": 0,
             "step": 0,
@@ -63,10 +73,8 @@ class Trainer:
 
     def run(self) -> Path:
         """Train to the recipe's last step and write the preset; return its folder."""
-        keras.utils.set_random_seed(self.recipe.seed)
-        separator = build_separator(self.recipe)
-        model = MagnitudeTraining(separator)
-        model.compile(optimizer=build_optimizer(self.recipe), loss=build_loss(self.recipe))
+        model = MagnitudeTraining(self.separator)
+        model.compile(optimizer=build_optimizer(self.recipe), loss=self.loss)
         model.build()
         model.optimizer.build(model.trainable_variables)
         if self.state["step"]:
@@ -74,7 +82,7 @@ class Trainer:
         if self.state["epoch"] < self._epochs:
             self._fit(model)
         load_checkpoint(model, self.checkpoints, self.state["best"]["step"])
-        self._write_preset(separator)
+        self._write_preset()
         return self.directory
 
     @property
@@ -82,13 +90,12 @@ class Trainer:
         return math.ceil(self.recipe.steps / self.recipe.steps_per_epoch)
 
     def _fit(self, model: MagnitudeTraining) -> None:
-        recipe = self.recipe
-        dev = self._dev_clips()
+        steps_per_epoch = self.recipe.steps_per_epoch
         progress = TrainingProgress(
-            self._epochs * recipe.steps_per_epoch, self.state["step"], recipe.steps_per_epoch
+            self._epochs * steps_per_epoch, self.state["step"], steps_per_epoch
         )
         callbacks = [
-            DevScores(lambda: dev_scores(model.separator, dev), self.state),
+            DevScores(lambda: dev_scores(self.separator, self.dev), self.state),
             EpochLog(self.directory / _LOGS / "training.csv", self.state),
             keras.callbacks.TensorBoard(self.directory / _LOGS / "tensorboard", write_graph=False),
             Checkpoint(self.checkpoints, self.state),
@@ -96,10 +103,10 @@ class Trainer:
         ]
         try:
             model.fit(
-                self._batches().stream(start=self.state["step"]),
+                self.batches.stream(start=self.state["step"]),
                 initial_epoch=self.state["epoch"],
                 epochs=self._epochs,
-                steps_per_epoch=recipe.steps_per_epoch,
+                steps_per_epoch=steps_per_epoch,
                 callbacks=callbacks,
                 shuffle=False,
                 verbose=0,
@@ -107,26 +114,8 @@ class Trainer:
         finally:
             progress.close()
 
-    def _batches(self) -> TrainingBatches:
-        data, rate = self.recipe.data, self.recipe.model.sample_rate
-        hop = self.recipe.model.hop
-        return TrainingBatches(
-            [self._sources(clip) for clip in self._clips("train")],
-            batch_size=data.batch_size,
-            samples=max(1, round(data.seconds * rate / hop)) * hop,
-            seed=self.recipe.seed,
-            circular_shift=data.circular_shift,
-            remix=data.remix,
-            speed=data.speed,
-            level=data.level,
-            balance=data.balance,
-        )
-
-    def _dev_clips(self) -> list[tuple[Clip, np.ndarray]]:
-        return [(clip, self._sources(clip)) for clip in self._clips("dev")]
-
-    def _sources(self, clip: Clip) -> np.ndarray:
-        return clip.sources(self.recipe.model.sample_rate)
+    def _sources(self, split: str) -> list[np.ndarray]:
+        return [clip.sources(self.separator.sample_rate) for clip in self._clips(split)]
 
     def _clips(self, split: str) -> list[Clip]:
         clips = self.data_set.clips(split)
@@ -149,8 +138,8 @@ class Trainer:
         except OSError as error:
             raise UsageError(f"{self.directory}: cannot be written ({error})") from error
 
-    def _write_preset(self, separator: DRNNSeparator) -> None:
-        separator.save_to_preset(self.directory)
+    def _write_preset(self) -> None:
+        self.separator.save_to_preset(self.directory)
         # Scored again from the file: half precision is what users get.
         stored = DRNNSeparator.from_preset(self.directory)
         write_training_metrics(
@@ -159,9 +148,18 @@ class Trainer:
             step=self.state["best"]["step"],
             software=self.state["software"],
             data={split: self._clips(split) for split in ("train", "dev")},
-            dev=dev_scores(stored, self._dev_clips()),
+            dev=dev_scores(stored, self.dev),
         )
         write_card(self.directory)
+
+
+@contextmanager
+def _faults_of(recipe: str | Path) -> Iterator[None]:
+    """Say in whose values the fault lies that a model or loss finds in its arguments."""
+    try:
+        yield
+    except UsageError as error:
+        raise RecipeError(f"{recipe}: {error}") from error
 
 
 def build_separator(recipe: Recipe) -> DRNNSeparator:
@@ -172,6 +170,17 @@ def build_separator(recipe: Recipe) -> DRNNSeparator:
 def build_loss(recipe: Recipe) -> keras.losses.Loss:
     """Return the objective of a recipe."""
     return DiscriminativeLoss(**recipe.loss.model_dump())
+
+
+def build_batches(recipe: Recipe, sources: list[np.ndarray]) -> TrainingBatches:
+    """Return the batches of a recipe; examples are whole hops long."""
+    options, hop = recipe.data, recipe.model.hop
+    return TrainingBatches(
+        sources,
+        samples=max(1, round(options.seconds * recipe.model.sample_rate / hop)) * hop,
+        seed=recipe.seed,
+        **options.model_dump(exclude={"set", "seconds"}),
+    )
 
 
 def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

@@ -1,5 +1,6 @@
 import io
 import struct
+import sys
 
 import av
 import numpy as np
@@ -111,7 +112,9 @@ def test_no_audio(tmp_path, name):
 
 
 @pytest.mark.parametrize("fraction", [0.3, 0.97])
-@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "ogg", "opus", "aiff", "au", "w64"])
+@pytest.mark.parametrize(
+    "suffix", ["wav", "flac", "mp3", "ogg", "opus", "aiff", "au", "w64", "caf"]
+)
 def test_files_that_are_cut_short(tmp_path, suffix, fraction):
     options = {"opus": {"format": "OGG", "subtype": "OPUS"}}.get(suffix, {})
     path = cut(write(tmp_path / f"a.{suffix}", noise(4 * RATE), **options), fraction)
@@ -126,6 +129,13 @@ def test_an_mp3_cut_short_is_told_before_mpg123_complains(tmp_path, capfd):
     with pytest.raises(AudioError, match="bytes promised"):
         AudioReader(path)
     assert capfd.readouterr().err == ""
+
+
+def test_without_pyav_there_is_a_hint(tmp_path, monkeypatch):
+    path = write_m4a(tmp_path / "a.m4a", noise(RATE))
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(AudioError, match=r"a\.m4a: .*pip install av"):
+        AudioReader(path)
 
 
 def test_an_m4a_cut_short(tmp_path):

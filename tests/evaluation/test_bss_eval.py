@@ -48,14 +48,16 @@ def test_a_filter_of_512_taps_is_no_distortion_and_a_longer_delay_is(sources):
     assert bss_eval(sources, np.roll(sources, FILTER_LENGTH, axis=1)).sdr.max() < 0
 
 
-def test_equals_direct_least_squares():
+def test_equals_direct_least_squares(monkeypatch):
+    taps = 64  # the delayed sources as one dense matrix: small enough to solve as it stands
+    monkeypatch.setattr("kerasvox.evaluation.bss_eval.FILTER_LENGTH", taps)
     random = np.random.default_rng(3)
-    sources = random.standard_normal((2, 2300))
-    estimates = sources + 0.4 * sources[::-1] + 0.2 * random.standard_normal((2, 2300))
-    padded = np.pad(sources, ((0, 0), (0, FILTER_LENGTH - 1)))
-    delayed = [np.stack([np.roll(s, d) for d in range(FILTER_LENGTH)], axis=1) for s in padded]
+    sources = random.standard_normal((2, 400))
+    estimates = sources + 0.4 * sources[::-1] + 0.2 * random.standard_normal((2, 400))
+    padded = np.pad(sources, ((0, 0), (0, taps - 1)))
+    delayed = [np.stack([np.roll(s, d) for d in range(taps)], axis=1) for s in padded]
     scores = bss_eval(sources, estimates)
-    for j, estimate in enumerate(np.pad(estimates, ((0, 0), (0, FILTER_LENGTH - 1)))):
+    for j, estimate in enumerate(np.pad(estimates, ((0, 0), (0, taps - 1)))):
         target = delayed[j] @ np.linalg.lstsq(delayed[j], estimate)[0]
         both = np.hstack(delayed)
         explained = both @ np.linalg.lstsq(both, estimate)[0]
@@ -64,7 +66,7 @@ def test_equals_direct_least_squares():
         assert scores.sar[j] == pytest.approx(dB(explained, estimate - explained), abs=1e-6)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     gain=st.floats(1e-3, 1e3),
     sign=st.sampled_from([-1, 1]),

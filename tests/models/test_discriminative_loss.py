@@ -41,7 +41,11 @@ def test_loss_is_the_mean_over_frames_and_batch():
     batch = np.random.default_rng(0).uniform(size=(2, 3, 2, 5, 4)).astype("float32")
     whole = float(DiscriminativeLoss(0.3)(batch[0], batch[1]))
     parts = [
-        float(DiscriminativeLoss(0.3)(batch[0, b : b + 1, :, t : t + 1], batch[1, b : b + 1, :, t : t + 1]))
+        float(
+            DiscriminativeLoss(0.3)(
+                batch[0, b : b + 1, :, t : t + 1], batch[1, b : b + 1, :, t : t + 1]
+            )
+        )
         for b in range(3)
         for t in range(5)
     ]

@@ -55,7 +55,9 @@ def test_stack_is_the_equation():
     """DRNN-2, written out frame by frame."""
     layer = DeepRecurrentStack(6, units=5, depth=3, recurrent_layers=(2,))
     output = ops.convert_to_numpy(layer(FRAMES))
-    weights = {weight.path.split("/", 1)[1]: ops.convert_to_numpy(weight) for weight in layer.weights}
+    weights = {
+        weight.path.split("/", 1)[1]: ops.convert_to_numpy(weight) for weight in layer.weights
+    }
     relu = lambda x: np.maximum(x, 0)  # noqa: E731
     state = np.zeros((2, 5))
     for t in range(7):

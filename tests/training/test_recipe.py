@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from kerasvox.errors import RecipeError
+from kerasvox.training.recipe import read_recipe
+
+ZOO = Path(__file__).parents[2] / "zoo"
+
+
+def write(tmp_path, text):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_shortest_recipe_has_the_papers_model(tmp_path):
+    recipe = read_recipe(write(tmp_path, "name: mine\nsteps: 10\n"))
+    assert recipe.model.recurrent_layers == (2,)
+    assert (recipe.model.units, recipe.model.context, recipe.loss.gamma) == (1000, 3, 0.05)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ZOO.glob("*/recipe.yaml")), ids=lambda path: path.parent.name
+)
+def test_recipes_of_the_zoo_are_valid(path):
+    assert read_recipe(path).name == path.parent.name
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: a\nsteps: 1\nsede: 3\n", "unknown key 'sede'; did you mean 'seed'?"),
+        ("name: a\nsteps: 1\nloss: {gama: 0}\n", "unknown key 'loss.gama'; did you mean 'gamma'?"),
+        ("name: a\nsteps: 1\nmodel: {xyzzy: 0}\n", "keys are context, depth, hop"),
+        ("name: a\n", "'steps' is missing"),
+        ("name: a\nsteps: 0\n", "steps is 0"),
+        ("name: a\nsteps: many\n", "steps is 'many'"),
+        ("name: A b\nsteps: 1\n", "name is 'A b'"),
+        ("name: a\nsteps: 1\nloss: {gamma: 2}\n", "loss.gamma is 2"),
+        ("name: a\nsteps: 1\nmodel: {window: kaiser}\n", "model.window is 'kaiser'"),
+        ("name: a\nsteps: 1\nmodel: {system: rnn}\n", "model.system is 'rnn'"),
+        ("name: [\n", "is no YAML"),
+        ("just words\n", "must be a mapping"),
+        ("", "must be a mapping"),
+        ("1: 2\n", "must be words"),
+    ],
+)
+def test_every_fault_is_named_in_one_line(tmp_path, text, message):
+    path = write(tmp_path, text)
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_faults_come_at_once(tmp_path):
+    with pytest.raises(RecipeError, match=r"'sede'.*'steps' is missing|'steps' is missing.*'sede'"):
+        read_recipe(write(tmp_path, "name: a\nsede: 1\n"))
+
+
+@pytest.mark.parametrize("path", ["missing.yaml", "."])
+def test_unreadable_file_is_named(tmp_path, path):
+    with pytest.raises(RecipeError, match="cannot be read"):
+        read_recipe(tmp_path / path)

@@ -1,0 +1,197 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from kerasvox import presets
+from kerasvox.data.batches import TrainingBatches
+from kerasvox.errors import DataError, RecipeError, UsageError
+from kerasvox.models.separator import Separator
+from kerasvox.training.trainer import Trainer
+
+
+def weights_of(folder):
+    return [np.array(weight) for weight in Separator.from_preset(folder).weights]
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "kerasvox.cli.main", "train", *map(str, arguments)]
+
+
+def test_a_run_becomes_a_preset(recipe, songs, tmp_path):
+    folder = Trainer(recipe, songs, tmp_path / "run").run()
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {
+        presets.CONFIG,
+        presets.WEIGHTS,
+        presets.SUMS,
+        presets.RECIPE,
+        presets.METRICS,
+        presets.CARD,
+        "logs",
+    }
+    assert (folder / presets.RECIPE).read_text() == recipe.read_text()
+    metrics = json.loads((folder / presets.METRICS).read_text())
+    assert metrics["weights_sha256"] == presets.weights_sha256(folder)
+    assert metrics["training"]["data"]["train"]["clips"] == 4
+    card = (folder / presets.CARD).read_text()
+    assert presets.weights_sha256(folder) in card
+    assert f"{metrics['scores']['dev']['means']['vocals']['GNSDR']:.4f}" in card
+    assert str(tmp_path) not in card + (folder / presets.METRICS).read_text()
+    assert list(folder.glob("logs/tensorboard/train/events*"))
+
+
+def test_the_weights_of_the_best_dev_score_are_kept(recipe, songs, tmp_path):
+    trainer = Trainer(recipe, songs, tmp_path / "run")
+    folder = trainer.run()
+    with (folder / "logs" / "training.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4]
+    scores = [float(row["dev_vocals_GNSDR"]) for row in rows]
+    best = int(np.argmax(scores))
+    assert trainer.state["best"]["step"] == 3 * (best + 1)
+    metrics = json.loads((folder / presets.METRICS).read_text())
+    stored = metrics["scores"]["dev"]["means"]["vocals"]["GNSDR"]
+    assert stored == pytest.approx(scores[best], abs=0.05)
+
+
+def test_training_learns(recipe, songs, tmp_path):
+    text = recipe.read_text().replace("steps: 12", "steps: 90")
+    recipe.write_text(text.replace("steps_per_epoch: 3", "steps_per_epoch: 30"))
+    trainer = Trainer(recipe, songs, tmp_path / "run")
+    trainer.run()
+    assert trainer.state["best"]["dev"]["vocals"]["GNSDR"] > 4.0
+    losses = [row["loss"] for row in trainer.state["history"]]
+    assert losses[-1] < losses[0]
+
+
+def test_a_seed_gives_the_same_weights(recipe, songs, tmp_path):
+    folders = [Trainer(recipe, songs, tmp_path / name).run() for name in ("one", "two")]
+    for one, other in zip(*map(weights_of, folders), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_a_killed_run_resumes_to_the_same_weights(recipe, songs, tmp_path):
+    whole = Trainer(recipe, songs, tmp_path / "whole").run()
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(
+        command(recipe, "--data", songs, "-o", killed), stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not list(killed.glob("checkpoints/step_*")):
+        assert process.poll() is None or list(killed.glob("checkpoints/step_*"))
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    resumed = Trainer(recipe, songs, killed, resume=True)
+    assert 0 < resumed.state["step"] <= 12
+    resumed.run()
+    for one, other in zip(*map(weights_of, (whole, killed)), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+    with (killed / "logs" / "training.csv").open() as file:
+        assert [int(row["epoch"]) for row in csv.DictReader(file)] == [1, 2, 3, 4]
+
+
+def test_ctrl_c_leaves_a_run_that_resumes(recipe, songs, tmp_path):
+    text = recipe.read_text().replace("steps: 12", "steps: 30000")
+    recipe.write_text(text)
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        command(recipe, "--data", songs, "-o", run), stderr=subprocess.PIPE, text=True
+    )
+    while not list(run.glob("checkpoints/step_*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in messages.splitlines()[-1]
+    assert "Traceback" not in messages
+    assert Trainer(recipe, songs, run, resume=True).state["step"] >= 3
+
+
+def test_a_finished_run_resumes_to_itself(recipe, songs, tmp_path):
+    folder = Trainer(recipe, songs, tmp_path / "run").run()
+    digest = presets.weights_sha256(folder)
+    assert Trainer(recipe, songs, folder, resume=True).run() == folder
+    assert presets.weights_sha256(folder) == digest
+
+
+def test_an_existing_run_is_not_overwritten(recipe, songs, tmp_path):
+    Trainer(recipe, songs, tmp_path / "run")
+    with pytest.raises(UsageError, match="add --resume"):
+        Trainer(recipe, songs, tmp_path / "run")
+
+
+def test_resume_refuses_another_recipe(recipe, songs, tmp_path):
+    Trainer(recipe, songs, tmp_path / "run")
+    recipe.write_text(recipe.read_text().replace("seed: 3", "seed: 4"))
+    with pytest.raises(UsageError, match="another recipe"):
+        Trainer(recipe, songs, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("hop: 128", "hop: 100"), "n_fft=256, hop=100"),
+        (("units: 16", "units: 0"), "units=0"),
+        (("units: 16", "context: 2"), "size=2"),
+        (("units: 16", "recurrent_layers: [4]"), "from 1 to 3"),
+        (("[-20, -14]", "[-14, -20]"), "lowest, highest"),
+    ],
+)
+def test_faults_that_the_model_finds_name_the_recipe(recipe, songs, tmp_path, change, message):
+    recipe.write_text(recipe.read_text().replace(*change))
+    with pytest.raises(RecipeError, match=message) as caught:
+        Trainer(recipe, songs, tmp_path / "run")
+    assert str(recipe) in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bad_clip_is_named_before_anything_is_written(recipe, songs, tmp_path):
+    (songs / "train" / "amy_1_01.wav").write_bytes(b"no audio")
+    with pytest.raises(DataError, match="amy_1_01.wav: cannot be read"):
+        Trainer(recipe, songs, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_a_missing_split_is_named(recipe, songs, tmp_path, split):
+    for path in (songs / split).iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match=f"holds no clip of the {split} split"):
+        Trainer(recipe, songs, tmp_path / "run")
+
+
+def test_unwritable_folder_is_named(recipe, songs, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="file/run: cannot be written"):
+        Trainer(recipe, songs, tmp_path / "file" / "run")
+
+
+def test_no_test_clip_is_read(recipe, songs, tmp_path, monkeypatch):
+    read = []
+    from kerasvox.data.clip import Clip
+
+    original = Clip.sources
+    monkeypatch.setattr(
+        Clip, "sources", lambda self, rate: read.append(self.name) or original(self, rate)
+    )
+    trainer = Trainer(recipe, songs, tmp_path / "run")
+    trainer.run()
+    assert isinstance(trainer.batches, TrainingBatches)
+    assert sorted(set(read)) == [
+        "abjones_1_01",
+        "abjones_2_01",
+        "amy_1_01",
+        "amy_2_01",
+        "amy_9_08",
+        "amy_9_09",
+    ]
