@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 
+# Before numpy is imported: the threads of its BLAS would fight with TensorFlow's for the cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
 import numpy as np
 import pytest
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _MIR1K = Path(__file__).parents[2] / "shared" / "data" / "mir1k"
 

@@ -29,6 +29,9 @@ def evaluate(
     resume: Annotated[
         bool, typer.Option(help="Take over what an interrupted run left in FILE.partial.")
     ] = True,
+    record: Annotated[
+        bool, typer.Option("--record", help="Add the means to the preset's metrics and card.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Score a preset on a data set with BSS-Eval 3.0.
@@ -61,6 +64,8 @@ def evaluate(
     else:
         _print_means(report)
     _tell(report)
+    if record:
+        _record(preset, report)
 
 
 @contextmanager
@@ -129,6 +134,15 @@ def _tell(report: dict[str, Any]) -> None:
     if failed:
         names = ", ".join(entry["clip"] for entry in failed)
         raise DataError(f"{len(failed)} of {report['data']['clips']} clips failed: {names}")
+
+
+def _record(preset: str, report: dict[str, Any]) -> None:
+    from kerasvox.presets import preset_directory
+    from kerasvox.training.metrics import add_scores
+    from kerasvox.training.model_card import write_card
+
+    add_scores(preset_directory(preset), report)
+    write_card(preset_directory(preset))
 
 
 def _dB(value: float | None) -> str:  # noqa: N802

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kerasvox import __version__
-from kerasvox.cli import data, evaluate, models, separate, train
+from kerasvox.cli import data, demo, evaluate, models, separate, train
 from kerasvox.errors import KerasvoxError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command()(separate.separate)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(models.models)
+app.command()(demo.demo)
 app.add_typer(data.app, name="data")
 
 
@@ -44,7 +45,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line: exit code 0 if all was done, 1 if an input failed, 2 for wrong usage."""
+    """Run the command line; exit with 0 if all was done, 1 if an input failed, 2 if misused."""
     debug = "--debug" in sys.argv
     try:
         app()
@@ -53,9 +54,6 @@ def main() -> None:
             traceback.print_exc()
         print(f"kerasvox: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("kerasvox: interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

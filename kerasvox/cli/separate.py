@@ -92,9 +92,14 @@ def _find(paths: list[Path]) -> tuple[list[Path], bool]:
 
 
 def _load(model: str) -> "Separator":
+    from kerasvox.backend import start_backend
+    from kerasvox.presets import preset_directory
+
+    directory = preset_directory(model)  # an unknown name need not wait for the backend
+    start_backend()
     from kerasvox.models.separator import Separator
 
-    return Separator.from_preset(model)
+    return Separator.from_preset(directory)
 
 
 def _separate(

@@ -24,7 +24,7 @@ def train(
 
     Example: `kerasvox train zoo/drnn_mir1k/recipe.yaml --data MIR-1K -o runs/drnn`
     """
-    from kerasvox.cli.backend import start_backend
+    from kerasvox.backend import start_backend
 
     start_backend()
     from kerasvox.training.trainer import Trainer

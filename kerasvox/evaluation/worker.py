@@ -3,16 +3,14 @@
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasvox.backend import start_backend
 from kerasvox.data.clip import STEMS, Clip
 from kerasvox.errors import DataError
 from kerasvox.evaluation.bss_eval import UndefinedScoreError
@@ -84,27 +82,13 @@ def _load(preset: Path) -> "Separator":
     With both behind it every process runs the same graph, whichever clips it gets, so the scores
     do not depend on the number of processes.
     """
-    with _quiet_libraries():
-        from kerasvox.models.separator import Separator
+    start_backend()
+    from kerasvox.models.separator import Separator
 
-        separator = Separator.from_preset(preset)
-        for blocks in (8, 9):
-            separator.predict_on_batch(np.zeros((1, blocks * separator.alignment), "float32"))
+    separator = Separator.from_preset(preset)
+    for blocks in (8, 9):
+        separator.predict_on_batch(np.zeros((1, blocks * separator.alignment), "float32"))
     return separator
-
-
-@contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Drop what native libraries print while they load; it would tear the progress bar apart."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 def _rounded(scores: StemScores) -> StemScores:

@@ -50,14 +50,12 @@ def add_scores(directory: Path, report: dict[str, Any]) -> None:
     """Add the means of an evaluation report to a preset's metrics, under its split.
 
     Raises:
-        UsageError: if the report is of other weights, or not of all of its clips.
+        UsageError: if the report is of other weights.
         PresetError: if the preset has no metrics.
     """
     metrics = read_metrics(directory)
     if report["preset"]["weights_sha256"] != presets.weights_sha256(directory):
         raise UsageError(f"{directory}: the report is of other weights; evaluate this preset")
-    if report["failed"]:
-        raise UsageError(f"{directory}: the report lacks clips that could not be read")
     metrics["scores"][report["data"]["split"]] = {
         "clips": report["scored"],
         "means": report["means"],
