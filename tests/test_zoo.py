@@ -26,9 +26,7 @@ def test_dev_scores_are_those_of_the_card(name, mir1k):
 def test_scores_on_a_few_test_clips(name, mir1k):
     separator = kerasvox.Separator.from_preset(name)
     clips = MIR1K(mir1k).clips("test")[::16]
-    scores = dev_scores(
-        separator, [(clip, clip.sources(separator.sample_rate)) for clip in clips]
-    )
+    scores = dev_scores(separator, [(clip, clip.sources(separator.sample_rate)) for clip in clips])
     assert scores["vocals"]["GNSDR"] > 8.0
     assert scores["accompaniment"]["GNSDR"] > 8.0
 

@@ -17,7 +17,7 @@ def circular_shift(signal: np.ndarray, generator: np.random.Generator) -> np.nda
     """Rotate a signal in time by an offset drawn from its whole length.
 
     Shifting the accompaniment against the voice makes a new mixture of the same two sources
-    (Huang et al., TASLP 2015, Sec. IV-A, where the offsets are the multiples of 10,000 samples).
+    (Huang et al., TASLP 2015, Sec. IV-C, in steps of 10,000 samples).
 
     Args:
         signal: array of shape `(samples,)`.

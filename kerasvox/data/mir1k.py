@@ -16,7 +16,7 @@ _CLIP_NAME = re.compile(r"[A-Za-z]+_\d+_\d+")
 
 
 class MIR1K:
-    """The MIR-1K clips of a folder, split as in Huang et al. (TASLP 2015, Sec. IV-A).
+    """The MIR-1K clips of a folder, split as in Huang et al. (TASLP 2015, Sec. IV-C).
 
     Three layouts are understood: the official archive (its folder `Wavfile`, or the folder that
     holds it), folders `train`, `dev` and `test`, and one flat folder; each with `.wav` or `.flac`

@@ -10,7 +10,7 @@ from keras import ops
 class TimeFrequencyMask(keras.layers.Layer):
     """Ratio mask over the sources, times the mixture: a layer without weights, trained through.
 
-    `y~_i = |y^_i| / (|y^_1| + ... + |y^_S|) * z` (Huang et al., TASLP 2015, Eq. 5), so the
+    `y~_i = |y^_i| / (|y^_1| + ... + |y^_S|) * z` (Huang et al., TASLP 2015, Eq. 6), so the
     estimates of all sources sum to the mixture. Where all estimates vanish the mixture is shared
     equally: `(|y^_i| + epsilon) / (sum_j |y^_j| + S epsilon)`. Always in float32.
 

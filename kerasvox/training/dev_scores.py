@@ -11,7 +11,7 @@ Means = dict[str, dict[str, float]]
 class DevScores(keras.callbacks.Callback):
     """Scores the model after each epoch and notes the best one in the run's state.
 
-    The score that picks is GNSDR of the vocals, as in the paper (TASLP 2015, Sec. IV-B).
+    The score that picks is GNSDR of the vocals, as in the DRNN authors' code.
 
     Args:
         score: returns the means of the model as it is now, `{stem: {"GNSDR": dB, ...}}`.

@@ -10,7 +10,7 @@ from kerasvox.errors import UsageError
 
 @keras.saving.register_keras_serializable(package="kerasvox")
 class ContextWindow(keras.layers.Layer):
-    """Put each frame beside its neighbours: the network's input `x_t` (TASLP 2015, Sec. III-A).
+    """Put each frame beside its neighbours: the network's input `x_t` (TASLP 2015, Sec. III-B).
 
     At both ends the edge frame is repeated, as in the authors' code.
 

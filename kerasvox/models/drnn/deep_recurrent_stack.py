@@ -16,8 +16,9 @@ class DeepRecurrentStack(keras.layers.Layer):
     """ReLU layers, some of them recurrent, and a linear output layer (TASLP 2015, Sec. III-A).
 
     `recurrent_layers` names the architectures of the paper: `()` is the DNN, `(l,)` the DRNN-l
-    (Eq. 1), all layers the stacked RNN (Eq. 2). Weights start as in the authors' code: uniform in
-    `+-sqrt(6 / (fan_in + fan_out))`, with twice the `fan_out` in a layer with recurrence; biases 0.
+    (Eq. 1 and 2), all layers the stacked RNN (Eq. 3). Weights start as in the authors' code:
+    uniform in `+-sqrt(6 / (fan_in + fan_out))`, with twice the `fan_out` in a layer with
+    recurrence; biases 0.
 
     Args:
         outputs: int. Size of the linear output.

@@ -20,8 +20,8 @@ def squared_error(target: Any, estimate: Any) -> Any:
 def generalized_kl(target: Any, estimate: Any) -> Any:
     """Generalised Kullback-Leibler divergence `D(target || estimate)` an element.
 
-    `y log(y / p) - y + p` for magnitudes `y` and `p` (Eq. 11), in the form of the authors' code,
-    which stays finite at zero: `y log(y / (p + c) + c) - y + p + c` with `c = 1e-3`.
+    `y log(y / p) - y + p` for magnitudes `y` and `p` (ISMIR 2014), in the form of the authors'
+    code, which stays finite at zero: `y log(y / (p + c) + c) - y + p + c` with `c = 1e-3`.
     """
     ratio = target / (estimate + _KL_FLOOR) + _KL_FLOOR
     return target * ops.log(ratio) - target + estimate + _KL_FLOOR
@@ -35,11 +35,11 @@ _DIVERGENCES: dict[str, Callable[[Any, Any], Any]] = {
 
 @keras.saving.register_keras_serializable(package="kerasvox")
 class DiscriminativeLoss(keras.losses.Loss):
-    """Be close to the own source and far from the other one (TASLP 2015, Eq. 7 and 11).
+    """Be close to the own source and far from the other one (TASLP 2015, Eq. 11; Eq. 7 at gamma 0).
 
     `J = d(y_1, y~_1) - gamma d(y_2, y~_1) + d(y_2, y~_2) - gamma d(y_1, y~_2)`, summed over the
     bins of a frame; `d` is the squared error (with the 1/2 of TASLP) or the generalised KL
-    divergence. Keras' reduction then averages over frames and batch.
+    divergence (of ISMIR 2014). Keras' reduction then averages over frames and batch.
 
     Args:
         gamma: float in [0, 1]. Weight of the discriminative term; 0 trains without it. The
