@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ def write_training_metrics(
     seed: int,
     step: int,
     software: dict[str, Any],
-    data: dict[str, Sequence[Clip]],
+    data: Mapping[str, Sequence[Clip]],
     dev: dict[str, dict[str, float]],
 ) -> None:
     """Write the metrics of a preset that was just trained.

@@ -25,6 +25,7 @@ class ModelSection(Section):
     units: int = 1000
     depth: int = 3
     recurrent_layers: tuple[int, ...] = (2,)
+    dropout: float = 0.0
     sample_rate: int = 16000
     n_fft: int = 1024
     hop: int = 512
@@ -42,6 +43,9 @@ class DataSection(Section):
     """What a batch is made of: see `TrainingBatches`."""
 
     set: Literal["mir1k"] = "mir1k"
+    held_out_songs: int = Field(
+        default=0, ge=0, description="training songs that score beside the dev clips instead"
+    )
     batch_size: int = Field(default=32, ge=1)
     seconds: float = Field(default=3.2, gt=0, description="length of an example")
     circular_shift: bool = True

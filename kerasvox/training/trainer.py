@@ -11,6 +11,7 @@ import numpy as np
 from kerasvox import presets
 from kerasvox.data.batches import TrainingBatches
 from kerasvox.data.clip import Clip
+from kerasvox.data.holdout import hold_out
 from kerasvox.data.mir1k import MIR1K
 from kerasvox.errors import DataError, RecipeError, UsageError
 from kerasvox.evaluation.quick import dev_scores
@@ -62,8 +63,9 @@ class Trainer:
             keras.utils.set_random_seed(self.recipe.seed)
             self.separator = build_separator(self.recipe)
             self.loss = build_loss(self.recipe)
+            self.clips = self._choose_clips()
             self.batches = build_batches(self.recipe, self._sources("train"))
-        self.dev = list(zip(self._clips("dev"), self._sources("dev"), strict=True))
+        self.dev = list(zip(self.clips["dev"], self._sources("dev"), strict=True))
         self._claim_directory(Path(recipe), resume)
         self.state = newest_state(self.checkpoints) or {
             "epoch": 0,
@@ -115,12 +117,17 @@ class Trainer:
             progress.close()
 
     def _sources(self, split: str) -> list[np.ndarray]:
-        return [clip.sources(self.separator.sample_rate) for clip in self._clips(split)]
+        return [clip.sources(self.separator.sample_rate) for clip in self.clips[split]]
 
-    def _clips(self, split: str) -> list[Clip]:
-        clips = self.data_set.clips(split)
-        if not clips:
-            raise DataError(f"{self.data_set.directory}: holds no clip of the {split} split")
+    def _choose_clips(self) -> dict[str, list[Clip]]:
+        """Return the clips that train, and those that score: the dev clips and held-out songs."""
+        clips = {split: self.data_set.clips(split) for split in ("train", "dev")}
+        for split in clips:
+            if not clips[split]:
+                raise DataError(f"{self.data_set.directory}: holds no clip of the {split} split")
+        if self.recipe.data.held_out_songs:
+            kept, held_out = hold_out(clips["train"], self.recipe.data.held_out_songs)
+            clips = {"train": kept, "dev": [*clips["dev"], *held_out]}
         return clips
 
     def _claim_directory(self, recipe: Path, resume: bool) -> None:
@@ -147,7 +154,7 @@ class Trainer:
             seed=self.recipe.seed,
             step=self.state["best"]["step"],
             software=self.state["software"],
-            data={split: self._clips(split) for split in ("train", "dev")},
+            data=self.clips,
             dev=dev_scores(stored, self.dev),
         )
         write_card(self.directory)
@@ -179,7 +186,7 @@ def build_batches(recipe: Recipe, sources: list[np.ndarray]) -> TrainingBatches:
         sources,
         samples=max(1, round(options.seconds * recipe.model.sample_rate / hop)) * hop,
         seed=recipe.seed,
-        **options.model_dump(exclude={"set", "seconds"}),
+        **options.model_dump(exclude={"set", "held_out_songs", "seconds"}),
     )
 
 

@@ -25,6 +25,8 @@ class DeepRecurrentStack(keras.layers.Layer):
         units: int. Size of each hidden layer.
         depth: int. Number of hidden layers.
         recurrent_layers: sequence of int. The hidden layers with a recurrent connection, from 1.
+        dropout: float in [0, 1). Share of each hidden layer's outputs that training drops on their
+            way up, not on their way through time. The paper trains without.
 
     Input shape:
         `(batch, frames, features)`.
@@ -42,6 +44,7 @@ class DeepRecurrentStack(keras.layers.Layer):
         units: int = 1000,
         depth: int = 3,
         recurrent_layers: Sequence[int] = (2,),
+        dropout: float = 0.0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -55,6 +58,8 @@ class DeepRecurrentStack(keras.layers.Layer):
                 f"recurrent_layers must name hidden layers from 1 to {depth}; "
                 f"received {tuple(recurrent_layers)}"
             )
+        if not 0.0 <= dropout < 1.0:
+            raise UsageError(f"dropout is at least 0 and below 1; received dropout={dropout}")
         self.outputs = outputs
         self.units = units
         self.depth = depth
@@ -65,6 +70,8 @@ class DeepRecurrentStack(keras.layers.Layer):
         self.recurrences = [
             TemporalRecurrence(name=f"recurrence_{layer}") for layer in self.recurrent_layers
         ]
+        self.dropouts = [keras.layers.Dropout(dropout) for _ in range(depth)]
+        self.dropout = dropout
         self.output_layer = keras.layers.Dense(outputs, name="output")
 
     def build(self, input_shape: tuple) -> None:
@@ -80,12 +87,13 @@ class DeepRecurrentStack(keras.layers.Layer):
                 next(recurrences).build(shape)
         self.output_layer.build(shape)
 
-    def call(self, features: Any) -> Any:
+    def call(self, features: Any, training: bool = False) -> Any:
         recurrences = iter(self.recurrences)
         for number, dense in enumerate(self.hidden, start=1):
             products = dense(features)
             recurrent = number in self.recurrent_layers
-            features = next(recurrences)(products) if recurrent else ops.relu(products)
+            hidden = next(recurrences)(products) if recurrent else ops.relu(products)
+            features = self.dropouts[number - 1](hidden, training=training)
         return self.output_layer(features)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
@@ -98,5 +106,6 @@ class DeepRecurrentStack(keras.layers.Layer):
             units=self.units,
             depth=self.depth,
             recurrent_layers=list(self.recurrent_layers),
+            dropout=self.dropout,
         )
         return config

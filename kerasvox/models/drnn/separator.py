@@ -26,6 +26,7 @@ class DRNNSeparator(Separator):
         depth: int. Number of hidden layers.
         recurrent_layers: sequence of int. Which hidden layers recur, from 1: `()` is the paper's
             DNN, `(2,)` its DRNN-2, `(1, 2, 3)` its sRNN.
+        dropout: float. Share of hidden outputs that training drops; the paper trains without.
         sample_rate, n_fft, hop, window: see `Separator`.
 
     Input shape:
@@ -48,6 +49,7 @@ class DRNNSeparator(Separator):
         units: int = 1000,
         depth: int = 3,
         recurrent_layers: Sequence[int] = (2,),
+        dropout: float = 0.0,
         sample_rate: int = 16000,
         n_fft: int = 1024,
         hop: int = 512,
@@ -57,7 +59,12 @@ class DRNNSeparator(Separator):
         super().__init__(sample_rate, n_fft, hop, window, **kwargs)
         self.context = ContextWindow(context, name="context")
         self.stack = DeepRecurrentStack(
-            len(self.stems) * self.stft.bins, units, depth, recurrent_layers, name="stack"
+            len(self.stems) * self.stft.bins,
+            units,
+            depth,
+            recurrent_layers,
+            dropout,
+            name="stack",
         )
         self.mask = TimeFrequencyMask(name="mask")
 
@@ -66,7 +73,7 @@ class DRNNSeparator(Separator):
         super().build(input_shape)
 
     def estimate(self, magnitude: Any, training: bool = False) -> Any:
-        outputs = self.stack(self.context(magnitude))
+        outputs = self.stack(self.context(magnitude), training=training)
         batch, frames, _ = ops.shape(outputs)
         separate = ops.reshape(outputs, (batch, frames, len(self.stems), self.stft.bins))
         return self.mask(ops.transpose(separate, (0, 2, 1, 3)), magnitude)
@@ -78,5 +85,6 @@ class DRNNSeparator(Separator):
             units=self.stack.units,
             depth=self.stack.depth,
             recurrent_layers=list(self.stack.recurrent_layers),
+            dropout=self.stack.dropout,
         )
         return config
