@@ -51,6 +51,17 @@ def test_stack_is_a_well_behaved_layer(tmp_path, recurrent_layers):
     check_layer(layer, [FRAMES], (2, 7, 6), path=tmp_path)
 
 
+def test_dropout_acts_in_training_alone(tmp_path):
+    layer = DeepRecurrentStack(6, units=50, dropout=0.5)
+    check_layer(layer, [FRAMES], (2, 7, 6), path=tmp_path)
+    plain = DeepRecurrentStack(6, units=50)
+    plain(FRAMES)
+    for target, source in zip(plain.weights, layer.trainable_weights, strict=True):
+        target.assign(source)
+    np.testing.assert_allclose(layer(FRAMES), plain(FRAMES), atol=1e-6)
+    assert np.abs(np.array(layer(FRAMES, training=True)) - plain(FRAMES)).max() > 0.01
+
+
 def test_stack_is_the_equation():
     """DRNN-2, written out frame by frame."""
     layer = DeepRecurrentStack(6, units=5, depth=3, recurrent_layers=(2,))
@@ -100,6 +111,7 @@ def test_stack_starts_as_in_the_authors_code():
     [
         ({"outputs": 0}, "outputs=0"),
         ({"outputs": 4, "units": 0}, "units=0"),
+        ({"outputs": 4, "dropout": 1.0}, r"dropout=1\.0"),
         ({"outputs": 4, "depth": 2, "recurrent_layers": (3,)}, r"from 1 to 2; received \(3,\)"),
     ],
 )

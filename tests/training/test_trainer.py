@@ -176,6 +176,16 @@ def test_unwritable_folder_is_named(recipe, songs, tmp_path):
         Trainer(recipe, songs, tmp_path / "file" / "run")
 
 
+def test_held_out_songs_score_and_do_not_train(recipe, songs, tmp_path):
+    recipe.write_text(recipe.read_text().replace("data: {", "data: {held_out_songs: 1, "))
+    clips = Trainer(recipe, songs, tmp_path / "run").clips
+    names = {split: {clip.name for clip in chosen} for split, chosen in clips.items()}
+    assert len(names["train"]) == 3
+    assert len(names["dev"]) == 3
+    assert names["dev"] >= {"amy_9_08", "amy_9_09"}
+    assert not names["train"] & names["dev"]
+
+
 def test_no_test_clip_is_read(recipe, songs, tmp_path, monkeypatch):
     read = []
     from kerasvox.data.clip import Clip
