@@ -32,6 +32,7 @@ def quiet_libraries() -> Iterator[None]:
 
 def start_backend() -> None:
     """Import Keras and run a first operation, with nothing of it on the terminal."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # The metric's small products are no work for many threads, which would fight with the
     # backend's own for the cores; read when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

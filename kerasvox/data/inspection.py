@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasvox.data.clip import read_clip_file
-from kerasvox.errors import DataError
+from kerasvox.audio.load import load
+from kerasvox.errors import AudioError
 
 # Channel 0 and channel 1 of a clip's file.
 _CHANNELS = ("accompaniment (left channel)", "vocals (right channel)")
@@ -28,7 +28,7 @@ class Finding:
 
     Attributes:
         severity: `"error"` if the clip cannot be used as it is, else `"warning"`.
-        kind: one word a program can match, such as `"truncated"`.
+        kind: one word a program can match, such as `"unreadable"`.
         path: the file, or the folder where it concerns the whole data set.
         message: what was found.
     """
@@ -71,14 +71,12 @@ def inspect_clip(path: Path, rate: int) -> Inspection:
         rate: the rate in Hz that it should have.
     """
     try:
-        audio, found_rate, truncation = read_clip_file(path)
-    except DataError as error:
+        waveform, found_rate = load(path)
+    except AudioError as error:
         message = str(error).removeprefix(f"{path}: ")
         return Inspection(path, findings=(Finding("error", "unreadable", path, message),))
-    problems = list(_format_problems(audio, found_rate, rate))
-    if truncation:
-        problems.append(("error", "truncated", truncation))
-    problems += _signal_problems(audio)
+    audio = np.ascontiguousarray(waveform.T)
+    problems = [*_format_problems(audio, found_rate, rate), *_signal_problems(audio)]
     return Inspection(
         path=path,
         rate=found_rate,
@@ -137,9 +135,6 @@ def _signal_problems(audio: np.ndarray) -> Iterator[tuple[str, str, str]]:
     if not len(audio) or audio.shape[1] != 2:
         return
     peaks = np.abs(audio).max(axis=0)
-    if not np.isfinite(peaks).all():
-        yield "error", "not-finite", "holds NaN or infinite samples"
-        return
     for name, channel, peak in zip(_CHANNELS, audio.T, peaks, strict=True):
         if peak < _SILENCE:
             yield "error", "silent", f"{name} is silent"

@@ -40,7 +40,7 @@ def test_errors_exit_with_one_and_name_the_file_in_one_line(clips):
     assert result.returncode == 1
     found = [line for line in result.stdout.splitlines() if line.startswith("error")]
     assert len(found) == 1
-    assert found[0].startswith("error: set/amy_1_02.wav: cannot be read as audio")
+    assert found[0].startswith("error: set/amy_1_02.wav: is not audio in a format")
 
 
 def test_json_is_all_that_stdout_holds(clips):

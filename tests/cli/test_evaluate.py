@@ -57,7 +57,7 @@ def test_json_and_one_bad_clip(run, preset, data, tmp_path):
     code, out, errors = run(preset, "--data", data, "--split", "dev", "--json", "--processes", 1)
     report = json.loads(out)
     assert code == 1
-    assert errors.splitlines()[0].startswith("kerasvox: amy_9_09.wav: cannot be read as audio")
+    assert errors.splitlines()[0].startswith("kerasvox: amy_9_09.wav: is not audio")
     assert errors.splitlines()[1:] == ["kerasvox: 1 of 2 clips failed: amy_9_09"]
     assert [clip["clip"] for clip in report["clips"]] == ["amy_9_08"]
     assert report["failed"][0]["clip"] == "amy_9_09"

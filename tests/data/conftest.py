@@ -1,18 +1,8 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
 
 RATE = 16000
-REAL_DATA = Path(__file__).parents[3] / "shared" / "data" / "mir1k"
-
-
-@pytest.fixture
-def mir1k_folder():
-    if not REAL_DATA.is_dir():
-        pytest.skip(f"MIR-1K is not at {REAL_DATA}")
-    return REAL_DATA
 
 
 @pytest.fixture

@@ -146,8 +146,8 @@ def test_a_folder_without_clips_is_refused(tmp_path):
 
 
 @pytest.mark.mir1k
-def test_real_data_has_no_errors(mir1k_folder):
-    report = check(mir1k_folder)
+def test_real_data_has_no_errors(mir1k):
+    report = check(mir1k)
     assert report.clips == {"train": 171, "dev": 4, "test": 165}
     assert report.errors == 0
     assert findings(report) == []

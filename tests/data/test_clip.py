@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerasvox.data.clip import Clip, read_clip_file
+from kerasvox.data.clip import Clip
 from kerasvox.errors import DataError
 
 
@@ -44,13 +44,13 @@ def test_an_unusable_clip_is_named_with_its_fault(write_clip, audio, rate, compl
 def test_a_file_that_is_no_audio_is_named_once(tmp_path):
     path = tmp_path / "amy_1_01.wav"
     path.write_text("no audio")
-    with pytest.raises(DataError, match="cannot be read as audio") as caught:
+    with pytest.raises(DataError, match="is not audio in a format") as caught:
         sources_of(path)
     assert str(caught.value).count(str(path)) == 1
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"cannot be read as audio \(No such file or directory\)"):
+    with pytest.raises(DataError, match="does not exist"):
         sources_of(tmp_path / "amy_1_01.wav")
 
 
@@ -59,7 +59,7 @@ def test_a_truncated_wav_is_no_shorter_clip(write_clip, subtype):
     path = write_clip("amy_1_01.wav", subtype=subtype)
     path.write_bytes(path.read_bytes()[:-1000])
     assert len(soundfile.read(path)[0]) > 0, "libsndfile reads what is left"
-    with pytest.raises(DataError, match="truncated: holds"):
+    with pytest.raises(DataError, match="is cut short or damaged"):
         sources_of(path)
 
 
@@ -67,15 +67,15 @@ def test_a_truncated_flac_is_refused(write_clip):
     path = write_clip("amy_1_01.flac")
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match=r"truncated|cannot be read"):
+    with pytest.raises(DataError, match="is cut short or damaged"):
         sources_of(path)
 
 
 @pytest.mark.parametrize("trailer", [b"", b"LIST\x04\x00\x00\x00INFO"])
-def test_a_whole_wav_is_not_called_truncated(write_clip, trailer):
+def test_a_whole_wav_is_not_called_truncated(write_clip, make_audio, trailer):
     path = write_clip("amy_1_01.wav")
     path.write_bytes(path.read_bytes() + trailer)
-    assert read_clip_file(path)[2] is None
+    assert sources_of(path).shape == (2, len(make_audio()))
 
 
 def test_a_wav_written_to_a_pipe_is_not_called_truncated(write_clip, make_audio):
@@ -85,6 +85,4 @@ def test_a_wav_written_to_a_pipe_is_not_called_truncated(write_clip, make_audio)
     content[place : place + 4] = b"\xff\xff\xff\xff"
     content[4:8] = b"\xff\xff\xff\xff"
     path.write_bytes(content)
-    audio, _, truncation = read_clip_file(path)
-    assert truncation is None
-    assert len(audio) == len(make_audio())
+    assert sources_of(path).shape == (2, len(make_audio()))

@@ -38,7 +38,7 @@ def test_one_song_has_to_stay(songs):
 
 
 @pytest.mark.mir1k
-def test_mir1k_splits_by_song(mir1k_folder):
-    stay, held_out = hold_out(MIR1K(mir1k_folder).clips("train"), 4)
+def test_mir1k_splits_by_song(mir1k):
+    stay, held_out = hold_out(MIR1K(mir1k).clips("train"), 4)
     assert len(stay) + len(held_out) == 171
     assert len({clip.song for clip in held_out}) == 4

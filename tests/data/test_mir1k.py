@@ -69,8 +69,8 @@ def test_an_unknown_split_is_refused(tmp_path, write_clip):
 
 
 @pytest.mark.mir1k
-def test_the_real_split(mir1k_folder):
-    dataset = MIR1K(mir1k_folder)
+def test_the_real_split(mir1k):
+    dataset = MIR1K(mir1k)
     counts = {split: len(dataset.clips(split)) for split in SIZES}
     assert counts == {"train": 171, "dev": 4, "test": 165}
     sources = dataset.clips("train")[0].sources(MIR1K.rate)

@@ -5,7 +5,6 @@ import pytest
 import soundfile
 
 RATE = 16000
-MIR1K_FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "mir1k"
 
 
 def write_clip(folder: Path, name: str, seconds: float, silent_vocals: bool = False) -> Path:
@@ -45,13 +44,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_clip(folder, "bug_2_01", 1.1, silent_vocals=True)
     write_clip(folder, "amy_9_08", 1.2)
     return folder
-
-
-@pytest.fixture
-def mir1k() -> Path:
-    if not MIR1K_FOLDER.is_dir():
-        pytest.skip(f"MIR-1K is not at {MIR1K_FOLDER}")
-    return MIR1K_FOLDER
 
 
 @pytest.fixture
