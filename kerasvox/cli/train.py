@@ -25,7 +25,9 @@ def train(
     Example: `kerasvox train zoo/drnn_mir1k/recipe.yaml --data MIR-1K -o runs/drnn`
     """
     from kerasvox.backend import start_backend
+    from kerasvox.training.recipe import read_recipe
 
+    read_recipe(recipe)  # a typo need not wait for the backend
     start_backend()
     from kerasvox.training.trainer import Trainer
 

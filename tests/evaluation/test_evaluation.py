@@ -76,7 +76,7 @@ def test_bad_and_silent_clips_are_named_and_the_others_scored(report):
     assert [clip["clip"] for clip in report["clips"]] == CLIPS
     assert report["scored"] == 4
     assert [entry["clip"] for entry in report["failed"]] == ["Ani_1_05", "bug_2_02"]
-    assert report["failed"][0]["error"].startswith("Ani_1_05.wav: cannot be read")
+    assert report["failed"][0]["error"].startswith("Ani_1_05.wav: is not audio")
     assert report["undefined"] == [{"clip": "bug_2_01", "reason": "the source of vocals is silent"}]
     assert report["clips"][-1]["accompaniment"]["SDR"] is None
 
