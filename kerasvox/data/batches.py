@@ -22,7 +22,7 @@ class TrainingBatches:
     A batch depends on `seed` and on the number of the step alone, so a run that is resumed at a
     step reads what an uninterrupted run would have read from there on.
 
-    Clips are drawn in proportion to their lengths. An excerpt lies anywhere in its clip; where the
+    Clips are drawn in proportion to their lengths, or to `weights`. An excerpt lies anywhere in its clip; where the
     clip is too short for it, the clip is repeated.
 
     Args:
@@ -37,6 +37,7 @@ class TrainingBatches:
             source by itself, so that a change also desynchronises them; 0 is none. See
             `augmentation.draw_speed`.
         level: lowest and highest level of the mixtures, dBFS. See `augmentation.draw_gains`.
+        weights: how often each clip is drawn, relative to the others; by default its length.
         balance: largest difference between the levels of the two sources, in dB; 0 makes
             every mixture a 0 dB one.
 
@@ -64,6 +65,7 @@ class TrainingBatches:
         speed: float = 0.0,
         level: tuple[float, float] = (-30.0, -12.0),
         balance: float = 0.0,
+        weights: Sequence[float] | None = None,
     ):
         if not clips_sources:
             raise DataError("there is no clip to train on")
@@ -79,8 +81,15 @@ class TrainingBatches:
         _require(balance >= 0, f"balance is {balance}; it must be 0 dB or more")
         self._clips = clips_sources
         self._unit_gains = [unit_gains(sources) for sources in clips_sources]
-        # Clips are drawn by searching these for a random place on the line of all samples.
-        self._ends = np.cumsum([sources.shape[1] for sources in clips_sources])
+        if weights is None:
+            weights = [sources.shape[1] for sources in clips_sources]
+        _require(
+            len(weights) == len(clips_sources) and min(weights) > 0,
+            f"weights are {len(weights)} numbers from {min(weights, default=0)} on; they must be "
+            f"one above 0 for each of the {len(clips_sources)} clips",
+        )
+        # Clips are drawn by searching these for a random place on the line of all weights.
+        self._ends = np.cumsum(weights)
         self.batch_size = batch_size
         self.samples = samples
         self.seed = seed
@@ -126,7 +135,8 @@ class TrainingBatches:
         example *= gains[:, np.newaxis].astype(np.float32)
 
     def _draw_clip(self, generator: np.random.Generator) -> int:
-        return int(np.searchsorted(self._ends, generator.integers(self._ends[-1]), side="right"))
+        place = generator.uniform(0, self._ends[-1])
+        return int(np.searchsorted(self._ends[:-1], place, side="right"))
 
     def _draw_start(self, clip: int, speed: float, generator: np.random.Generator) -> int:
         length = self._clips[clip].shape[1]

@@ -28,6 +28,11 @@ class Clip:
         """The song that the clip was cut from, `<singer>_<song>`: clips of it never part."""
         return self.name.rpartition("_")[0]
 
+    @property
+    def singer(self) -> str:
+        """Who sings, the part of the name before the first underscore."""
+        return self.name.partition("_")[0]
+
     def sources(self, rate: int) -> np.ndarray:
         """Read both sources.
 

@@ -127,6 +127,8 @@ def _augmentation(recipe: Recipe) -> str:
     parts = ["the sources at equal power"]
     if data.balance:
         parts = [f"the sources within {data.balance:g} dB of each other"]
+    if data.equal_singers:
+        parts.append("either singer equally often")
     if data.circular_shift:
         parts.append("the music shifted circularly by a random offset")
     if data.remix:

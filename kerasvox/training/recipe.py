@@ -48,6 +48,9 @@ class DataSection(Section):
     )
     batch_size: int = Field(default=32, ge=1)
     seconds: float = Field(default=3.2, gt=0, description="length of an example")
+    equal_singers: bool = Field(
+        default=False, description="draw every singer equally often, however many clips there are"
+    )
     circular_shift: bool = True
     remix: float = Field(default=0.0, ge=0, le=1)
     speed: float = Field(default=0.0, ge=0, lt=1)

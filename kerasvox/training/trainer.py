@@ -64,7 +64,7 @@ class Trainer:
             self.separator = build_separator(self.recipe)
             self.loss = build_loss(self.recipe)
             self.clips = self._choose_clips()
-            self.batches = build_batches(self.recipe, self._sources("train"))
+            self.batches = build_batches(self.recipe, self.clips["train"], self._sources("train"))
         self.dev = list(zip(self.clips["dev"], self._sources("dev"), strict=True))
         self._claim_directory(Path(recipe), resume)
         self.state = newest_state(self.checkpoints) or {
@@ -179,14 +179,20 @@ def build_loss(recipe: Recipe) -> keras.losses.Loss:
     return DiscriminativeLoss(**recipe.loss.model_dump())
 
 
-def build_batches(recipe: Recipe, sources: list[np.ndarray]) -> TrainingBatches:
+def build_batches(recipe: Recipe, clips: list[Clip], sources: list[np.ndarray]) -> TrainingBatches:
     """Return the batches of a recipe; examples are whole hops long."""
     options, hop = recipe.data, recipe.model.hop
+    weights = np.array([source.shape[1] for source in sources], "float64")
+    if options.equal_singers:
+        singers = np.array([clip.singer for clip in clips])
+        for singer in set(singers):
+            weights[singers == singer] /= weights[singers == singer].sum()
     return TrainingBatches(
         sources,
         samples=max(1, round(options.seconds * recipe.model.sample_rate / hop)) * hop,
         seed=recipe.seed,
-        **options.model_dump(exclude={"set", "held_out_songs", "seconds"}),
+        weights=list(weights),
+        **options.model_dump(exclude={"set", "held_out_songs", "seconds", "equal_singers"}),
     )
 
 

@@ -32,7 +32,7 @@ def test_recipes_of_the_zoo_are_valid(path):
     [
         ("name: a\nsteps: 1\nsede: 3\n", "unknown key 'sede'; did you mean 'seed'?"),
         ("name: a\nsteps: 1\nloss: {gama: 0}\n", "unknown key 'loss.gama'; did you mean 'gamma'?"),
-        ("name: a\nsteps: 1\nmodel: {xyzzy: 0}\n", "keys are context, depth, hop"),
+        ("name: a\nsteps: 1\nmodel: {xyzzy: 0}\n", "keys are context, depth, dropout, hop"),
         ("name: a\n", "'steps' is missing"),
         ("name: a\nsteps: 0\n", "steps is 0"),
         ("name: a\nsteps: many\n", "steps is 'many'"),
