@@ -22,8 +22,8 @@ class TrainingBatches:
     A batch depends on `seed` and on the number of the step alone, so a run that is resumed at a
     step reads what an uninterrupted run would have read from there on.
 
-    Clips are drawn in proportion to their lengths, or to `weights`. An excerpt lies anywhere in its clip; where the
-    clip is too short for it, the clip is repeated.
+    Clips are drawn in proportion to their lengths, or to `weights`. An excerpt lies anywhere in its
+    clip; where the clip is too short for it, the clip is repeated.
 
     Args:
         clips_sources: one array of shape `(2, samples)` a clip, vocals and accompaniment.

@@ -174,3 +174,17 @@ def test_unusable_clips_are_refused(sources):
 def test_an_argument_out_of_its_range_is_named(argument, value):
     with pytest.raises(UsageError, match=f"{argument} is"):
         make(clips(100), **{argument: value})
+
+
+def test_weights_say_how_often_a_clip_is_drawn():
+    clips = [np.full((2, 1000), value, np.float32) for value in (1.0, -1.0)]
+    options = {"batch_size": 400, "samples": 10, "seed": 0, "remix": 0.0, "level": (-3.0, -3.0)}
+    batch = TrainingBatches(clips, weights=[3.0, 1.0], **options).batch(0)
+    assert np.mean(batch[:, 0, 0] > 0) == pytest.approx(0.75, abs=0.06)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], []])
+def test_weights_that_do_not_fit_are_refused(weights):
+    clips = [np.ones((2, 100), np.float32)] * 2
+    with pytest.raises(UsageError, match="weights"):
+        TrainingBatches(clips, batch_size=1, samples=10, seed=0, weights=weights)

@@ -129,3 +129,15 @@ def test_every_listed_preset_loads():
             presets.RECIPE,
             presets.SUMS,
         }
+
+
+def test_equal_weights_have_equal_files(tmp_path):
+    digests = set()
+    for name in ("one", "two"):
+        model = DRNNSeparator(units=8, n_fft=64, hop=32, name="same")
+        model.build()
+        for weight in model.weights:
+            weight.assign(np.ones(weight.shape))
+        model.save_to_preset(tmp_path / name)
+        digests.add(presets.weights_sha256(tmp_path / name))
+    assert len(digests) == 1

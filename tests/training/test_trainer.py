@@ -186,6 +186,17 @@ def test_held_out_songs_score_and_do_not_train(recipe, songs, tmp_path):
     assert not names["train"] & names["dev"]
 
 
+def test_singers_can_be_drawn_equally_often(recipe, songs, tmp_path):
+    (songs / "train" / "abjones_2_01.wav").unlink()
+    text = recipe.read_text().replace("batch_size: 4", "batch_size: 400")
+    recipe.write_text(text.replace("data: {", "data: {equal_singers: true, "))
+    trainer = Trainer(recipe, songs, tmp_path / "run")
+    assert [clip.singer for clip in trainer.clips["train"]] == ["abjones", "amy", "amy"]
+    generator = np.random.default_rng(0)
+    drawn = [trainer.batches._draw_clip(generator) for _ in range(1000)]
+    assert np.mean(np.array(drawn) == 0) == pytest.approx(0.5, abs=0.06)
+
+
 def test_no_test_clip_is_read(recipe, songs, tmp_path, monkeypatch):
     read = []
     from kerasvox.data.clip import Clip

@@ -70,7 +70,11 @@ class DeepRecurrentStack(keras.layers.Layer):
         self.recurrences = [
             TemporalRecurrence(name=f"recurrence_{layer}") for layer in self.recurrent_layers
         ]
-        self.dropouts = [keras.layers.Dropout(dropout) for _ in range(depth)]
+        # Every layer has a name of its own: Keras writes names into weights files, and numbers
+        # that count a process' layers would make equal weights differ in their sha256.
+        self.dropouts = [
+            keras.layers.Dropout(dropout, name=f"dropout_{layer}") for layer in range(1, depth + 1)
+        ]
         self.dropout = dropout
         self.output_layer = keras.layers.Dense(outputs, name="output")
 
