@@ -27,8 +27,7 @@ def save(separator: "Separator", directory: Path, dtype: str) -> None:
     """
     if dtype not in DTYPES:
         raise PresetError(f"weights are stored as {' or '.join(DTYPES)}; received {dtype!r}")
-    if not separator.built:
-        separator.build()
+    separator.build()
     config = {
         "module": type(separator).__module__,
         "class": keras.saving.get_registered_name(type(separator)),

@@ -38,8 +38,7 @@ class MagnitudeTraining(keras.Model):
         self.separator = separator
 
     def build(self, input_shape: Any = None) -> None:
-        if not self.separator.built:
-            self.separator.build()
+        self.separator.build()
         super().build(input_shape)
 
     def call(self, sources: Any, training: bool = False) -> dict[str, Any]:

@@ -69,7 +69,8 @@ class DRNNSeparator(Separator):
         self.mask = TimeFrequencyMask(name="mask")
 
     def build(self, input_shape: Any = None) -> None:
-        self.stack.build((None, None, self.context.size * self.stft.bins))
+        if not self.stack.built:
+            self.stack.build((None, None, self.context.size * self.stft.bins))
         super().build(input_shape)
 
     def estimate(self, magnitude: Any, training: bool = False) -> Any:
