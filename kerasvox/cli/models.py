@@ -9,7 +9,7 @@ import typer
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the presets of the zoo with their measured scores.
+    """List the presets of the zoo with their measured scores, in dB.
 
     Example: `kerasvox models --json`
     """
@@ -22,14 +22,14 @@ def models(
     if as_json:
         print(json.dumps(rows, indent=2))
         return
-    table = Table("preset", "scored on", "stem", "GNSDR", "GSIR", "GSAR", "weights", "sha256")
+    table = Table()
+    for heading in ("preset", "scored on", "stem", "GNSDR", "GSIR", "GSAR", "weights"):
+        table.add_column(heading, no_wrap=True)
     for row in rows:
         for stem, means in row["scores"].items():
             values = [f"{means[ratio]:.2f}" for ratio in ("GNSDR", "GSIR", "GSAR")]
             size = f"{row['bytes'] / 2**20:.1f} MiB"
-            table.add_row(
-                row["name"], row["scored_on"], stem, *values, size, row["weights_sha256"][:12]
-            )
+            table.add_row(row["name"], row["scored_on"], stem, *values, size)
     Console().print(table)
 
 
@@ -42,7 +42,7 @@ def _describe(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "class": presets.read_config(directory)["class"],
-        "scored_on": f"{split}, {scores[split]['clips']} clips",
+        "scored_on": f"{split} ({scores[split]['clips']})",
         "scores": scores[split]["means"],
         "bytes": (directory / presets.WEIGHTS).stat().st_size,
         "weights_sha256": presets.weights_sha256(directory),
