@@ -9,6 +9,7 @@ from kerasvox.data.augmentation import (
     circular_shift,
     draw_gains,
     draw_speed,
+    equalize,
     excerpt,
     stretch_length,
     unit_gains,
@@ -36,6 +37,8 @@ class TrainingBatches:
         speed: largest relative change of each source's speed (tempo and pitch), drawn for each
             source by itself, so that a change also desynchronises them; 0 is none. See
             `augmentation.draw_speed`.
+        equalization: largest gain or loss in dB of the random equaliser that colours each source
+            by itself; 0 is none. See `augmentation.equalize`.
         level: lowest and highest level of the mixtures, dBFS. See `augmentation.draw_gains`.
         weights: how often each clip is drawn, relative to the others; by default its length.
         balance: largest difference between the levels of the two sources, in dB; 0 makes
@@ -63,6 +66,7 @@ class TrainingBatches:
         circular_shift: bool = True,
         remix: float = 0.5,
         speed: float = 0.0,
+        equalization: float = 0.0,
         level: tuple[float, float] = (-30.0, -12.0),
         balance: float = 0.0,
         weights: Sequence[float] | None = None,
@@ -77,6 +81,7 @@ class TrainingBatches:
         _require(seed >= 0, f"seed is {seed}; it must be 0 or more")
         _require(0 <= remix <= 1, f"remix is {remix}; it is a probability, from 0 to 1")
         _require(0 <= speed < 1, f"speed is {speed}; it must be at least 0 and below 1")
+        _require(equalization >= 0, f"equalization is {equalization}; it must be 0 dB or more")
         _require(level[0] <= level[1], f"level is {level}; it must be (lowest, highest) in dBFS")
         _require(balance >= 0, f"balance is {balance}; it must be 0 dB or more")
         self._clips = clips_sources
@@ -96,6 +101,7 @@ class TrainingBatches:
         self.circular_shift = circular_shift
         self.remix = remix
         self.speed = speed
+        self.equalization = equalization
         self.level = level
         self.balance = balance
 
@@ -132,6 +138,8 @@ class TrainingBatches:
         gains *= self._unit_gains[clip][0], self._unit_gains[other][1]
         example[0] = excerpt(vocals, start, self.samples, speeds[0])
         example[1] = excerpt(accompaniment, other_start, self.samples, speeds[1])
+        for source in example:
+            source[:] = equalize(source, self.equalization, generator)
         example *= gains[:, np.newaxis].astype(np.float32)
 
     def _draw_clip(self, generator: np.random.Generator) -> int:

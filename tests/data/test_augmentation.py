@@ -7,6 +7,7 @@ from kerasvox.data.augmentation import (
     circular_shift,
     draw_gains,
     draw_speed,
+    equalize,
     excerpt,
     unit_gains,
 )
@@ -125,3 +126,28 @@ def test_balance_favours_neither_source():
     assert differences.mean() == pytest.approx(0, abs=0.3)
     assert differences.max() > 5.5
     assert differences.min() < -5.5
+
+
+@given(samples=st.integers(1, 3000), limit=st.floats(0.1, 20), seed=SEEDS)
+def test_equalizing_keeps_power_length_and_type(samples, limit, seed):
+    signal = noise((samples,), seed)
+    coloured = equalize(signal, limit, np.random.default_rng(seed))
+    assert coloured.shape == signal.shape
+    assert coloured.dtype == np.float32
+    assert np.sum(coloured**2) == pytest.approx(np.sum(signal**2), rel=1e-4)
+
+
+def test_equalizing_changes_colour_within_the_limit():
+    signal = noise((16000,), 0)
+    coloured = equalize(signal, 10.0, np.random.default_rng(1))
+    gain = 20 * np.log10(np.abs(np.fft.rfft(coloured)) / np.abs(np.fft.rfft(signal)))
+    gain = gain[100:-100]
+    assert 5 < gain.max() - gain.min() <= 20.01
+    assert np.abs(np.diff(gain)).max() < 0.5  # smooth: no bin stands out from its neighbours
+
+
+def test_equalizing_by_nothing_or_silence_changes_nothing():
+    signal, silence = noise((100,), 0), np.zeros(100, np.float32)
+    generator = np.random.default_rng(0)
+    assert equalize(signal, 0.0, generator) is signal
+    np.testing.assert_array_equal(equalize(silence, 10.0, generator), silence)
