@@ -5,11 +5,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kerasvox.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def evaluate(
@@ -22,6 +25,12 @@ def evaluate(
     ] = None,
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Score the mixture and oracle masks as well.")
+    ] = False,
+    perceptual: Annotated[
+        bool,
+        typer.Option(
+            "--perceptual", help="Score the vocals by PESQ and STOI too; needs pesq and pystoi."
+        ),
     ] = False,
     processes: Annotated[
         int | None, typer.Option(metavar="N", help="Processes. [default: one a CPU core]")
@@ -38,6 +47,7 @@ def evaluate(
 
     Prints GNSDR, GSIR and GSAR in dB of vocals and accompaniment. With `-o`, finished clips
     survive an interrupt, and the next run goes on from them. Exits with 1 if a clip failed.
+    `--perceptual` adds metrics of speech, of the vocals only: PESQ (narrow and wide band) and STOI.
 
     Example: `kerasvox evaluate drnn_mir1k --data MIR-1K -o report.json --baselines`
     """
@@ -51,6 +61,7 @@ def evaluate(
                 split,
                 processes=processes,
                 baselines=baselines,
+                perceptual=perceptual,
                 output=output,
                 resume=resume,
                 progress=progress,
@@ -120,14 +131,35 @@ def _print_means(report: dict[str, Any]) -> None:
     methods |= {name: method["means"] for name, method in report.get("baselines", {}).items()}
     for name, stems in methods.items():
         for stem, values in stems.items():
-            table.add_row(Text(name), stem, *(_dB(value) for value in values.values()))
+            found = [values[heading] for heading in ("GNSDR", "GSIR", "GSAR")]
+            table.add_row(Text(name), stem, *map(_dB, found))
     Console().print(table)
+    if "perceptual" in report:
+        Console().print(_perceptual_table(report["perceptual"], methods))
+
+
+def _perceptual_table(perceptual: dict[str, Any], methods: dict[str, Any]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("estimate", title="vocals: PESQ in MOS-LQO, STOI")
+    for metric, part in perceptual.items():
+        table.add_column(f"{metric} ({part['scored']})", justify="right")
+    for name, stems in methods.items():
+        table.add_row(Text(name), *(_score(stems["vocals"][metric]) for metric in perceptual))
+    return table
 
 
 def _tell(report: dict[str, Any]) -> None:
     """Name the clips that are missing from the means; those that failed make the run fail."""
     for entry in report["undefined"]:
         print(f"kerasvox: {entry['clip']}: has no scores, {entry['reason']}", file=sys.stderr)
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for metric, part in report.get("perceptual", {}).items():
+        for entry in part["undefined"]:
+            lacking.setdefault((entry["clip"], entry["reason"]), []).append(metric)
+    for (clip, reason), metrics in lacking.items():
+        print(f"kerasvox: {clip}: has no {', '.join(metrics)}, {reason}", file=sys.stderr)
     failed = report["failed"]
     for entry in failed:
         print(f"kerasvox: {entry['error']}", file=sys.stderr)
@@ -147,3 +179,7 @@ def _record(preset: str, report: dict[str, Any]) -> None:
 
 def _dB(value: float | None) -> str:  # noqa: N802
     return "-" if value is None else f"{value:.2f}"
+
+
+def _score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

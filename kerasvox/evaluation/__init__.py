@@ -1,1 +1,1 @@
-"""BSS-Eval scores, their means over a data set, and reports with provenance."""
+"""BSS-Eval and perceptual scores, their means over a data set, and reports with provenance."""

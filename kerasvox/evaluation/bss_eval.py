@@ -16,7 +16,7 @@ FILTER_LENGTH = 512
 
 
 class UndefinedScoreError(KerasvoxError, ValueError):
-    """Signals for which BSS-Eval has no value; the message says which signal, and why."""
+    """Signals for which a metric has no value; the message says which signal, and why."""
 
 
 class BSSEval(NamedTuple):

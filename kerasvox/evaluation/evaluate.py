@@ -12,6 +12,7 @@ from kerasvox.data.clip import Clip
 from kerasvox.data.mir1k import MIR1K
 from kerasvox.errors import DataError, UsageError
 from kerasvox.evaluation.partial import PartialReport
+from kerasvox.evaluation.perceptual_libraries import perceptual_libraries
 from kerasvox.evaluation.pool import score_in_processes
 from kerasvox.evaluation.protocol import protocol
 from kerasvox.evaluation.report import Row, build_report, check_writable, write_report
@@ -25,6 +26,7 @@ def evaluate(
     names: Sequence[str] | None = None,
     processes: int | None = None,
     baselines: bool = False,
+    perceptual: bool = False,
     output: str | Path | None = None,
     resume: bool = True,
     progress: Callable[[Sequence[Row], int], None] | None = None,
@@ -42,6 +44,8 @@ def evaluate(
         names: score only these clips of the split.
         processes: how many processes; as many as there are CPU cores by default.
         baselines: whether to score the mixture as the estimate, and the oracle masks.
+        perceptual: whether to compute PESQ and STOI of the vocals as well, see
+            `perceptual_scores`; needs the packages of the extra `perceptual`.
         output: where to write the report. While the work is under way, finished clips are kept
             beside it in `<output>.partial`, also after an interrupt or a kill.
         resume: whether to take over what `<output>.partial` holds.
@@ -50,31 +54,36 @@ def evaluate(
 
     Returns:
         The report, see `build_report`. A clip that cannot be read is named in `failed`; one whose
-        scores are undefined in `undefined`. Neither takes part in the means.
+        scores are undefined in `undefined`. Neither takes part in the means. PESQ and STOI are
+        counted and listed each for itself, in `perceptual`.
 
     Raises:
         PresetError: if the preset is unknown or damaged.
         DataError: if the folder or the split holds no clips.
-        UsageError: if the split or the number of processes is wrong.
+        UsageError: if the split or the number of processes is wrong, or a package is missing.
         KerasvoxError: if the report cannot be written, or `<output>.partial` belongs to another
             evaluation.
     """
     processes = _cores() if processes is None else processes
     if processes < 1:
         raise UsageError(f"processes must be at least 1; received {processes}")
+    if perceptual:
+        perceptual_libraries()
     directory = presets.preset_directory(preset)
     presets.verify(directory, presets.WEIGHTS)
     clips = _choose(data, split, names)
-    origin = _origin(directory, Path(data), split, clips)
+    origin = _origin(directory, Path(data), split, clips, perceptual)
     output = None if output is None else Path(output)
-    partial = None if output is None else _open_partial(output, origin, split, baselines, resume)
+    chosen = {"baselines": baselines, "perceptual": perceptual}
+    partial = None if output is None else _open_partial(output, origin, split, chosen, resume)
     rows = _finished(partial, clips)
     report_progress = progress or (lambda rows, total: None)
     try:
         report_progress(rows, len(clips))
         done = {row["clip"] for row in rows}
         todo = [clip for clip in clips if clip.name not in done]
-        with closing(score_in_processes(directory, todo, baselines, processes)) as scores:
+        scores = score_in_processes(directory, todo, baselines, perceptual, processes)
+        with closing(scores):
             for row in scores:
                 # What failed is tried again by the next run.
                 if partial and "error" not in row:
@@ -105,7 +114,7 @@ def _choose(data: str | Path, split: str, names: Sequence[str] | None) -> list[C
 
 
 def _origin(
-    directory: Path, data: Path, split: str, clips: Sequence[Clip]
+    directory: Path, data: Path, split: str, clips: Sequence[Clip], perceptual: bool
 ) -> dict[str, dict[str, Any]]:
     listing = "\n".join(clip.name for clip in clips).encode()
     return {
@@ -113,7 +122,7 @@ def _origin(
             "name": presets.preset_name(directory),
             "weights_sha256": presets.weights_sha256(directory),
         },
-        "protocol": protocol(),
+        "protocol": protocol(perceptual),
         "data": {
             "directory": data.resolve().name,
             "split": split,
@@ -124,14 +133,14 @@ def _origin(
 
 
 def _open_partial(
-    output: Path, origin: dict[str, Any], split: str, baselines: bool, resume: bool
+    output: Path, origin: dict[str, Any], split: str, chosen: dict[str, bool], resume: bool
 ) -> PartialReport:
-    """Open `<output>.partial`; rows of other weights, data or versions are not taken over."""
+    """Open `<output>.partial`; rows of other weights, data, scores or versions are refused."""
     check_writable(output)
     header = {
         "weights_sha256": origin["preset"]["weights_sha256"],
         "data": f"{origin['data']['directory']}, {split}",
-        "baselines": baselines,
+        **chosen,
         "protocol": origin["protocol"],
     }
     return PartialReport(output.with_name(f"{output.name}.partial"), header, resume)

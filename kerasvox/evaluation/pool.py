@@ -31,7 +31,7 @@ _ENVIRONMENT = {
 
 
 def score_in_processes(
-    preset: Path, clips: Sequence[Clip], baselines: bool, processes: int
+    preset: Path, clips: Sequence[Clip], baselines: bool, perceptual: bool, processes: int
 ) -> Generator[dict[str, Any], None, None]:
     """Score clips in spawned processes; yield their rows in the order in which they are ready.
 
@@ -39,6 +39,7 @@ def score_in_processes(
         preset: the folder of the preset.
         clips: what to score.
         baselines: whether to score the mixture and the oracle masks as well.
+        perceptual: whether to compute PESQ and STOI of the vocals as well.
         processes: how many processes to start, at most one a clip.
 
     Raises:
@@ -53,7 +54,10 @@ def score_in_processes(
     )
     try:
         with _environment(_ENVIRONMENT):  # submitting is what starts the processes
-            tasks = [executor.submit(worker.score_clip, preset, clip, baselines) for clip in clips]
+            tasks = [
+                executor.submit(worker.score_clip, preset, clip, baselines, perceptual)
+                for clip in clips
+            ]
         for task in as_completed(tasks):
             yield task.result()
     except BrokenProcessPool as error:

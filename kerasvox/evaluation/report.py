@@ -7,6 +7,7 @@ from typing import Any
 
 from kerasvox import presets
 from kerasvox.errors import KerasvoxError
+from kerasvox.evaluation.perceptual import METRICS
 from kerasvox.evaluation.scores import weighted_means
 from kerasvox.evaluation.worker import DECIMALS
 
@@ -22,7 +23,8 @@ def build_report(origin: dict[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
 
     Returns:
         `origin` with `means`, `scored` (a count), `undefined` and `failed` (lists of clips with the
-        reason), `clips` (every clip's scores) and, if there are, `baselines`.
+        reason), `clips` (every clip's scores) and, if there are, `baselines` and `perceptual` (for
+        each metric a `scored` and an `undefined` of its own).
     """
     scored = [row for row in rows if "scores" in row]
     undefined = [(row["clip"], row["undefined"].get("separator")) for row in scored]
@@ -40,15 +42,20 @@ def build_report(origin: dict[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
         for method in methods
         if method != "separator"
     }
-    return report | ({"baselines": baselines} if baselines else {})
+    perceptual = _perceptual(scored)
+    return (
+        report
+        | ({"perceptual": perceptual} if perceptual else {})
+        | ({"baselines": baselines} if baselines else {})
+    )
 
 
 def means(rows: Sequence[Row], method: str = "separator") -> dict[str, dict[str, float | None]]:
-    """Return GNSDR, GSIR and GSAR of each stem over the rows that have scores."""
+    """Return GNSDR, GSIR and GSAR of each stem, and PESQ and STOI, over the rows with scores."""
     scored = [row for row in rows if "scores" in row]
     table = weighted_means((row["samples"], row["scores"][method]) for row in scored)
     return {
-        stem: {name: dB if dB is None else round(dB, DECIMALS) for name, dB in values.items()}
+        stem: {name: x if x is None else round(x, DECIMALS) for name, x in values.items()}
         for stem, values in table.items()
     }
 
@@ -71,6 +78,26 @@ def write_report(report: dict[str, Any], path: Path) -> None:
         presets.replace_text(path, json.dumps(report, indent=1, allow_nan=False) + "\n")
     except OSError as error:
         raise KerasvoxError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _perceptual(scored: Sequence[Row]) -> dict[str, Any]:
+    reasons = {
+        row["clip"]: row["undefined_perceptual"]["separator"]
+        for row in scored
+        if "undefined_perceptual" in row
+    }
+    if not reasons:
+        return {}
+    undefined = {
+        metric: [
+            {"clip": clip, "reason": why[metric]} for clip, why in reasons.items() if metric in why
+        ]
+        for metric in METRICS
+    }
+    return {
+        metric: {"scored": len(reasons) - len(clips), "undefined": clips}
+        for metric, clips in undefined.items()
+    }
 
 
 def _table(scored: Sequence[Row], method: str) -> list[Row]:

@@ -1,17 +1,18 @@
 """The scores of a clip, and their means over many clips."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerasvox.data.clip import STEMS
 from kerasvox.evaluation.bss_eval import bss_eval
+from kerasvox.evaluation.perceptual import METRICS
 
 RATIOS = ("NSDR", "SDR", "SIR", "SAR")
 MEANS = {"GNSDR": "NSDR", "GSIR": "SIR", "GSAR": "SAR"}
 
-# Stem -> ratio -> dB; a ratio is None where BSS-Eval has no value.
+# Stem -> ratio -> dB, and vocals -> perceptual metric -> value; None where a metric has no value.
 StemScores = dict[str, dict[str, float | None]]
 
 
@@ -69,22 +70,35 @@ def weighted_means(scored: Iterable[tuple[int, StemScores]]) -> dict[str, dict[s
     """Average the scores over clips, weighted by their lengths.
 
     GNSDR = sum(w NSDR) / sum(w) with w the full length of a clip in samples, and so GSIR and GSAR
-    (Huang et al., TASLP 2015). A clip without values takes no part.
+    (Huang et al., TASLP 2015). A clip without a value takes no part in that mean. PESQ and STOI,
+    where clips have them, are averaged alike and keep their names.
 
     Args:
         scored: the length in samples and the scores of every clip.
 
     Returns:
-        GNSDR, GSIR and GSAR in dB of each stem; None if no clip has values.
+        GNSDR, GSIR and GSAR in dB of each stem, and the perceptual metrics that clips have; None
+        if no clip has a value.
     """
-    clips = [(w, scores) for w, scores in scored if scores[STEMS[0]]["NSDR"] is not None]
-    if not clips:
-        return {stem: dict.fromkeys(MEANS) for stem in STEMS}
-    weights = [w for w, _ in clips]
+    clips = list(scored)
     return {
         stem: {
-            mean: float(np.average([scores[stem][ratio] for _, scores in clips], weights=weights))
-            for mean, ratio in MEANS.items()
+            mean: _weighted_mean([(w, scores[stem][score]) for w, scores in clips])
+            for mean, score in (MEANS | _perceptual(clips, stem)).items()
         }
         for stem in STEMS
     }
+
+
+def _perceptual(clips: Sequence[tuple[int, StemScores]], stem: str) -> dict[str, str]:
+    return {
+        metric: metric for metric in METRICS if any(metric in scores[stem] for _, scores in clips)
+    }
+
+
+def _weighted_mean(values: Iterable[tuple[int, float | None]]) -> float | None:
+    defined = [(w, value) for w, value in values if value is not None]
+    if not defined:
+        return None
+    weights, scores = zip(*defined, strict=True)
+    return float(np.average(scores, weights=weights))

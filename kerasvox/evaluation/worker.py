@@ -15,12 +15,13 @@ from kerasvox.data.clip import STEMS, Clip
 from kerasvox.errors import DataError
 from kerasvox.evaluation.bss_eval import UndefinedScoreError
 from kerasvox.evaluation.oracle import MASKS, oracle_estimates
+from kerasvox.evaluation.perceptual import perceptual_scores
 from kerasvox.evaluation.scores import StemScores, baseline_sdr, score_stems, undefined_scores
 
 if TYPE_CHECKING:
     from kerasvox.models.separator import Separator
 
-# dB; far below what any comparison can mean, and the reports stay readable.
+# Of dB, PESQ and STOI; far below what any comparison can mean, and the reports stay readable.
 DECIMALS = 4
 
 
@@ -32,17 +33,21 @@ def prepare() -> None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
-def score_clip(preset: Path, clip: Clip, baselines: bool) -> dict[str, Any]:
+def score_clip(
+    preset: Path, clip: Clip, baselines: bool, perceptual: bool = False
+) -> dict[str, Any]:
     """Separate and score one clip.
 
     Args:
         preset: the folder of the preset; it is loaded once a process.
         clip: the clip.
         baselines: whether to score the mixture and the oracle masks as well.
+        perceptual: whether to compute PESQ and STOI of the vocals as well.
 
     Returns:
         `{"clip", "samples", "scores": {method: scores}, "undefined": {method: reason}}`, or
-        `{"clip", "error"}` if the clip cannot be read.
+        `{"clip", "error"}` if the clip cannot be read. Perceptual metrics stand among the scores of
+        the vocals; `"undefined_perceptual": {method: {metric: reason}}` names those without value.
     """
     separator = _load(preset)
     try:
@@ -57,14 +62,21 @@ def score_clip(preset: Path, clip: Clip, baselines: bool) -> dict[str, Any]:
         estimates |= {f"oracle {mask}": oracle_estimates(sources, mask) for mask in MASKS}
     row: dict[str, Any] = {"clip": clip.name, "samples": len(mixture), "scores": {}}
     row["undefined"] = {}
+    if perceptual:
+        row["undefined_perceptual"] = {}
     baseline = None
     for method, stems in estimates.items():
         try:
             baseline = baseline_sdr(sources) if baseline is None else baseline
-            row["scores"][method] = _rounded(score_stems(sources, stems, baseline))
+            scores = score_stems(sources, stems, baseline)
         except UndefinedScoreError as error:
-            row["scores"][method] = undefined_scores()
+            scores = undefined_scores()
             row["undefined"][method] = str(error)
+        if perceptual:
+            vocals = perceptual_scores(sources[0], stems[0], separator.sample_rate)
+            scores[STEMS[0]] |= vocals.values
+            row["undefined_perceptual"][method] = vocals.undefined
+        row["scores"][method] = _rounded(scores)
     return row
 
 
@@ -95,7 +107,8 @@ def _rounded(scores: StemScores) -> StemScores:
     # Adding zero turns -0.0 into 0.0.
     return {
         stem: {
-            ratio: None if dB is None else round(dB, DECIMALS) + 0.0 for ratio, dB in row.items()
+            metric: None if value is None else round(value, DECIMALS) + 0.0
+            for metric, value in row.items()
         }
         for stem, row in scores.items()
     }

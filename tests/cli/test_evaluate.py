@@ -1,11 +1,15 @@
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from kerasvox import presets
 from kerasvox.cli.main import main
+from kerasvox.evaluation.perceptual import METRICS
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +90,39 @@ def test_an_unknown_preset_and_a_missing_folder(run, preset, data):
     code, _, errors = run(preset, "--data", data / "missing")
     assert code == 1
     assert errors == f"kerasvox: {data / 'missing'}: is not a folder; give the folder of MIR-1K\n"
+
+
+def test_perceptual_scores_are_printed_and_recorded(run, data, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(presets.preset_directory("drnn_mir1k"), folder)
+    noise = 0.1 * np.random.default_rng(1).standard_normal((4800, 2))
+    soundfile.write(data / "amy_9_09.wav", noise, 16000)  # 0.3 s: enough for PESQ, not for STOI
+    output = tmp_path / "report.json"
+    options = ["--split", "dev", "-o", output, "--processes", 1, "--perceptual", "--record"]
+    code, table, errors = run(folder, "--data", data, *options)
+    assert code == 0
+    assert errors == "kerasvox: amy_9_09: has no STOI, 0.300 s are shorter than STOI's 0.4096 s\n"
+    report = json.loads(output.read_text())
+    means = report["means"]["vocals"]
+    assert f"{means['STOI']:.3f}" in table
+    assert all(heading in table for heading in ("PESQ-NB (2)", "PESQ-WB (2)", "STOI (1)"))
+
+    entry = json.loads((folder / presets.METRICS).read_text())["scores"]["dev"]
+    assert entry["means"] == report["means"]
+    assert entry["perceptual"]["clips"] == {"PESQ-NB": 2, "PESQ-WB": 2, "STOI": 1}
+    assert entry["perceptual"]["versions"]["pesq"] == report["protocol"]["versions"]["pesq"]
+    card = (folder / presets.CARD).read_text()
+    assert "| clips | stem | GNSDR | GSIR | GSAR | PESQ-NB | PESQ-WB | STOI |" in card
+    values = " | ".join(f"{means[name]:.4f}" for name in ("GNSDR", "GSIR", "GSAR", *METRICS))
+    assert f"| dev (2) | vocals | {values} |" in card
+    assert "metrics of speech" in card
+
+
+def test_a_missing_package_is_one_line(run, preset, data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pystoi", None)
+    output = tmp_path / "report.json"
+    code, out, errors = run(preset, "--data", data, "--split", "dev", "--perceptual", "-o", output)
+    assert (code, out) == (2, "")
+    assert errors.startswith("kerasvox: PESQ and STOI need two more packages: pip install pesq py")
+    assert errors.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [data]
