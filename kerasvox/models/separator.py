@@ -74,6 +74,18 @@ class Separator(keras.Model):
         """
         raise NotImplementedError("a separator defines estimate()")
 
+    def predictions(self, magnitude: Any, training: bool = False) -> Any:
+        """Return what the system's loss compares with the sources; by default `estimate`.
+
+        Args:
+            magnitude: `(batch, frames, bins)`, the mixture's.
+            training: whether layers that differ in training do so.
+
+        Returns:
+            `(batch, predictions, frames, bins)`.
+        """
+        return self.estimate(magnitude, training=training)
+
     def call(self, waveform: Any, training: bool = False) -> dict[str, Any]:
         real, imag = self.stft(waveform)
         mixture = magnitude(real, imag)

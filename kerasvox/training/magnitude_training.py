@@ -14,8 +14,8 @@ class MagnitudeTraining(keras.Model):
 
     The batch is the sources' waveforms; the mixture, the magnitudes and the targets are made on
     the device by the separator's own STFT, so the front end that is trained is the one that is
-    served. The loss given to `compile` sees targets and estimates, both
-    `(batch, sources, frames, bins)`.
+    served. The loss given to `compile` sees the sources' magnitudes, `(batch, sources, frames,
+    bins)`, and what `Separator.predictions` returns.
 
     Args:
         separator: the separator to train; its weights are the only ones.
@@ -45,8 +45,8 @@ class MagnitudeTraining(keras.Model):
         real, imag = self.separator.stft(sources)
         # The transform is linear: the mixture's spectrum is the sum of the sources'.
         mixture = magnitude(ops.sum(real, axis=1), ops.sum(imag, axis=1))
-        estimates = self.separator.estimate(mixture, training=training)
-        return {"targets": magnitude(real, imag), "estimates": estimates}
+        predictions = self.separator.predictions(mixture, training=training)
+        return {"targets": magnitude(real, imag), "predictions": predictions}
 
     def compute_loss(
         self,
@@ -56,7 +56,7 @@ class MagnitudeTraining(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Compare the estimates with the targets that the same pass made."""
+        """Compare the predictions with the targets that the same pass made."""
         return super().compute_loss(
-            x, y_pred["targets"], y_pred["estimates"], sample_weight, training
+            x, y_pred["targets"], y_pred["predictions"], sample_weight, training
         )

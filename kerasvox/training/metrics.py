@@ -9,6 +9,7 @@ from typing import Any
 from kerasvox import presets
 from kerasvox.data.clip import Clip
 from kerasvox.errors import PresetError, UsageError
+from kerasvox.evaluation.perceptual_libraries import PACKAGES
 from kerasvox.evaluation.protocol import protocol
 
 
@@ -20,6 +21,7 @@ def write_training_metrics(
     software: dict[str, Any],
     data: Mapping[str, Sequence[Clip]],
     dev: dict[str, dict[str, float]],
+    first_stage_sha256: str | None = None,
 ) -> None:
     """Write the metrics of a preset that was just trained.
 
@@ -30,8 +32,9 @@ def write_training_metrics(
         software: see `provenance.software`.
         data: the clips of each split that was used.
         dev: the dev scores of the stored weights.
+        first_stage_sha256: of the weights of the preset that the first stage came from, if any.
     """
-    metrics = {
+    metrics: dict[str, Any] = {
         "weights_sha256": presets.weights_sha256(directory),
         "training": {
             "command": f"kerasvox train {presets.RECIPE} --data MIR-1K -o {directory.name}",
@@ -43,6 +46,8 @@ def write_training_metrics(
         "scores": {"dev": {"clips": len(data["dev"]), "means": dev}},
         "protocol": protocol(),
     }
+    if first_stage_sha256:
+        metrics["training"]["first_stage_sha256"] = first_stage_sha256
     _write(directory, metrics)
 
 
@@ -56,10 +61,15 @@ def add_scores(directory: Path, report: dict[str, Any]) -> None:
     metrics = read_metrics(directory)
     if report["preset"]["weights_sha256"] != presets.weights_sha256(directory):
         raise UsageError(f"{directory}: the report is of other weights; evaluate this preset")
-    metrics["scores"][report["data"]["split"]] = {
-        "clips": report["scored"],
-        "means": report["means"],
-    }
+    entry = {"clips": report["scored"], "means": report["means"]}
+    if "perceptual" in report:
+        versions = report["protocol"]["versions"]
+        entry["perceptual"] = {
+            "clips": {metric: part["scored"] for metric, part in report["perceptual"].items()},
+            "protocol": report["protocol"]["perceptual"],
+            "versions": {package: versions[package] for package in PACKAGES},
+        }
+    metrics["scores"][report["data"]["split"]] = entry
     _write(directory, metrics)
 
 

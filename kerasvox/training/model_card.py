@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from kerasvox import presets
+from kerasvox.evaluation.perceptual import METRICS
+from kerasvox.training.card_texts import system_texts
 from kerasvox.training.metrics import read_metrics
-from kerasvox.training.recipe import Recipe, read_recipe
+from kerasvox.training.recipe import read_recipe
+from kerasvox.training.sections import Recipe
 
 _CARD = """\
 ---
@@ -35,9 +38,7 @@ stems = kerasvox.Separator.from_preset("{name}").separate("song.wav")
 | in, out | mono waveform at {rate} Hz; vocals and accompaniment, whose sum is the mixture |
 | band | 0 to {band} Hz; `separate` leaves what lies above in the accompaniment |
 | STFT | {n_fft} points every {hop} samples, {window} window |
-| network | {depth} ReLU layers of {units}, recurrence (forward in time) in {recurrence}; \
-context of {context} frames; linear output of 2 x {bins}; joint time-frequency mask |
-| algorithmic latency | {latency:.0f} ms: the STFT frame and {ahead} frame(s) ahead |
+{rows}
 | weights | float16, sha256 `{sha256}` |
 
 ## Scores
@@ -54,8 +55,7 @@ test clips of the 17 others.
 
 {training}
 
-The paper (TASLP 2015) trains with L-BFGS on the whole set, 400 iterations, without dropout, and
-shifts in steps of 10,000 samples; what is not named above is as published.
+{published}
 
 ## Limits
 
@@ -64,61 +64,60 @@ choirs and instruments that sound like a voice come out worse than the scores sa
 research use.
 """
 
+_PERCEPTUAL = """\
+PESQ (narrow and wide band, MOS-LQO) and STOI are metrics of speech, and of the vocals only."""
+
 
 def write_card(directory: Path) -> None:
     """Write the card of a trained preset."""
     recipe = read_recipe(directory / presets.RECIPE)
-    metrics = read_metrics(directory)
-    presets.replace_text(directory / presets.CARD, _render(recipe, metrics))
+    config = presets.read_config(directory)["config"]
+    card = _render(recipe, config, read_metrics(directory))
+    presets.replace_text(directory / presets.CARD, card)
 
 
-def _render(recipe: Recipe, metrics: dict[str, Any]) -> str:
-    model = recipe.model
-    ahead = model.context // 2
+def _render(recipe: Recipe, config: dict[str, Any], metrics: dict[str, Any]) -> str:
+    texts = system_texts(recipe, config, metrics["training"])
     return _CARD.format(
         name=recipe.name,
         description=_paragraph(recipe.description),
-        rate=model.sample_rate,
-        band=model.sample_rate // 2,
-        n_fft=model.n_fft,
-        hop=model.hop,
-        window=model.window,
-        bins=model.n_fft // 2 + 1,
-        depth=model.depth,
-        units=model.units,
-        context=model.context,
-        recurrence=" and ".join(map(str, model.recurrent_layers)) or "none",
-        latency=1000 * (model.n_fft + ahead * model.hop) / model.sample_rate,
-        ahead=ahead,
+        rate=config["sample_rate"],
+        band=config["sample_rate"] // 2,
+        n_fft=config["n_fft"],
+        hop=config["hop"],
+        window=config["window"],
+        rows="\n".join(f"| {what} | {how} |" for what, how in texts.rows),
         sha256=metrics["weights_sha256"],
         scores=_score_table(metrics["scores"]),
         command=metrics["training"]["command"],
-        training=_training(recipe, metrics["training"]),
+        training=_training(recipe, metrics["training"], texts.objective),
+        published=_paragraph(texts.published),
     )
 
 
 def _score_table(scores: dict[str, Any]) -> str:
-    lines = ["| clips | stem | GNSDR | GSIR | GSAR |", "|---|---|---|---|---|"]
+    perceptual = any("perceptual" in entry for entry in scores.values())
+    names = ("GNSDR", "GSIR", "GSAR", *(METRICS if perceptual else ()))
+    lines = [f"| clips | stem | {' | '.join(names)} |", "|---|---" + "|---" * len(names) + "|"]
     for split, entry in sorted(scores.items(), reverse=True):
         for stem, means in entry["means"].items():
-            values = " | ".join(f"{means[name]:.4f}" for name in ("GNSDR", "GSIR", "GSAR"))
+            found = [means.get(name) for name in names]
+            values = " | ".join("-" if value is None else f"{value:.4f}" for value in found)
             lines.append(f"| {split} ({entry['clips']}) | {stem} | {values} |")
-    return "\n".join(lines)
+    return "\n".join(lines) + ("\n\n" + _PERCEPTUAL if perceptual else "")
 
 
-def _training(recipe: Recipe, training: dict[str, Any]) -> str:
+def _training(recipe: Recipe, training: dict[str, Any], objective: str) -> str:
     software, data, optimizer = training["software"], training["data"], recipe.optimizer
     return _paragraph(
         f"{data['train']['clips']} MIR-1K clips (singers abjones and amy) as split by Huang et "
         f"al.; the weights after step {training['step']} of {recipe.steps} scored best on the "
         f"{data['dev']['clips']} dev clips. Seed {training['seed']}; kerasvox "
         f"{software['kerasvox']}, commit {software['commit']}; Keras {software['keras']} on "
-        f"{software['backend']}. The objective is the {recipe.loss.divergence.replace('_', ' ')} "
-        f"with the discriminative term, gamma {recipe.loss.gamma:g}. Adam, learning rate "
+        f"{software['backend']}. {objective} Adam, learning rate "
         f"{optimizer.learning_rate:g} to {optimizer.final_learning_rate:g} along half a cosine, "
-        f"gradients clipped to a norm of {optimizer.clip_norm:g}, dropout "
-        f"{recipe.model.dropout:g}, batches of {recipe.data.batch_size} x "
-        f"{recipe.data.seconds:g} s. {_augmentation(recipe)}"
+        f"gradients clipped to a norm of {optimizer.clip_norm:g}, batches of "
+        f"{recipe.data.batch_size} x {recipe.data.seconds:g} s. {_augmentation(recipe)}"
     )
 
 
@@ -135,6 +134,8 @@ def _augmentation(recipe: Recipe) -> str:
         parts.append(f"{100 * data.remix:.0f} % of the voices with another clip's music")
     if data.speed:
         parts.append(f"each source's speed changed by up to {100 * data.speed:.0f} %")
+    if data.equalization:
+        parts.append(f"each source equalised at random by up to {data.equalization:g} dB")
     parts.append(f"the mixture at {data.level[0]:g} to {data.level[1]:g} dBFS")
     return "In every example: " + ", ".join(parts) + "."
 

@@ -9,14 +9,19 @@ import keras
 import numpy as np
 
 from kerasvox import presets
-from kerasvox.data.batches import TrainingBatches
 from kerasvox.data.clip import Clip
 from kerasvox.data.holdout import hold_out
 from kerasvox.data.mir1k import MIR1K
 from kerasvox.errors import DataError, RecipeError, UsageError
 from kerasvox.evaluation.quick import dev_scores
-from kerasvox.models.drnn.discriminative_loss import DiscriminativeLoss
-from kerasvox.models.drnn.separator import DRNNSeparator
+from kerasvox.models.separator import Separator
+from kerasvox.training.build import (
+    build_batches,
+    build_loss,
+    build_optimizer,
+    build_separator,
+    first_stage_sha256,
+)
 from kerasvox.training.checkpoint import Checkpoint, load_checkpoint, newest_state
 from kerasvox.training.dev_scores import DevScores
 from kerasvox.training.epoch_log import EpochLog
@@ -25,7 +30,7 @@ from kerasvox.training.metrics import write_training_metrics
 from kerasvox.training.model_card import write_card
 from kerasvox.training.progress import TrainingProgress
 from kerasvox.training.provenance import software
-from kerasvox.training.recipe import Recipe, read_recipe
+from kerasvox.training.recipe import read_recipe
 
 _CHECKPOINTS = "checkpoints"
 _LOGS = "logs"
@@ -64,7 +69,9 @@ class Trainer:
             self.separator = build_separator(self.recipe)
             self.loss = build_loss(self.recipe)
             self.clips = self._choose_clips()
-            self.batches = build_batches(self.recipe, self.clips["train"], self._sources("train"))
+            self.batches = build_batches(
+                self.recipe, self.separator, self.clips["train"], self._sources("train")
+            )
         self.dev = list(zip(self.clips["dev"], self._sources("dev"), strict=True))
         self._claim_directory(Path(recipe), resume)
         self.state = newest_state(self.checkpoints) or {
@@ -148,7 +155,7 @@ class Trainer:
     def _write_preset(self) -> None:
         self.separator.save_to_preset(self.directory)
         # Scored again from the file: half precision is what users get.
-        stored = DRNNSeparator.from_preset(self.directory)
+        stored = Separator.from_preset(self.directory)
         write_training_metrics(
             self.directory,
             seed=self.recipe.seed,
@@ -156,6 +163,7 @@ class Trainer:
             software=self.state["software"],
             data=self.clips,
             dev=dev_scores(stored, self.dev),
+            first_stage_sha256=first_stage_sha256(self.recipe),
         )
         write_card(self.directory)
 
@@ -167,41 +175,3 @@ def _faults_of(recipe: str | Path) -> Iterator[None]:
         yield
     except UsageError as error:
         raise RecipeError(f"{recipe}: {error}") from error
-
-
-def build_separator(recipe: Recipe) -> DRNNSeparator:
-    """Return the untrained separator of a recipe."""
-    return DRNNSeparator(**recipe.model.model_dump(exclude={"system"}), name=recipe.name)
-
-
-def build_loss(recipe: Recipe) -> keras.losses.Loss:
-    """Return the objective of a recipe."""
-    return DiscriminativeLoss(**recipe.loss.model_dump())
-
-
-def build_batches(recipe: Recipe, clips: list[Clip], sources: list[np.ndarray]) -> TrainingBatches:
-    """Return the batches of a recipe; examples are whole hops long."""
-    options, hop = recipe.data, recipe.model.hop
-    weights = np.array([source.shape[1] for source in sources], "float64")
-    if options.equal_singers:
-        singers = np.array([clip.singer for clip in clips])
-        for singer in set(singers):
-            weights[singers == singer] /= weights[singers == singer].sum()
-    return TrainingBatches(
-        sources,
-        samples=max(1, round(options.seconds * recipe.model.sample_rate / hop)) * hop,
-        seed=recipe.seed,
-        weights=list(weights),
-        **options.model_dump(exclude={"set", "held_out_songs", "seconds", "equal_singers"}),
-    )
-
-
-def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Return Adam with the recipe's learning rates along half a cosine and its clip norm."""
-    options = recipe.optimizer
-    rates = keras.optimizers.schedules.CosineDecay(
-        options.learning_rate,
-        decay_steps=recipe.steps,
-        alpha=options.final_learning_rate / options.learning_rate,
-    )
-    return keras.optimizers.Adam(rates, global_clipnorm=options.clip_norm)

@@ -1,0 +1,107 @@
+"""From a recipe to what trains: separator, loss, batches, optimiser."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasvox import presets
+from kerasvox.data.batches import TrainingBatches
+from kerasvox.data.clip import Clip
+from kerasvox.errors import UsageError
+from kerasvox.models.drnn.discriminative_loss import DiscriminativeLoss
+from kerasvox.models.drnn.separator import DRNNSeparator
+from kerasvox.models.separator import Separator
+from kerasvox.models.spectrogram_fusion.minimum_difference_mask_loss import (
+    MinimumDifferenceMaskLoss,
+)
+from kerasvox.models.spectrogram_fusion.multi_task_loss import MultiTaskLoss
+from kerasvox.models.spectrogram_fusion.separator import SpectrogramFusionSeparator
+from kerasvox.models.spectrogram_fusion.two_head_separator import TwoHeadSeparator
+from kerasvox.training.sections import FusionRecipe, Recipe
+
+# By the recipe's system: the separator and the loss.
+_SYSTEMS: dict[str, tuple[type[Separator], type[keras.losses.Loss]]] = {
+    "drnn": (DRNNSeparator, DiscriminativeLoss),
+    "two_head_bilstm": (TwoHeadSeparator, MultiTaskLoss),
+    "spectrogram_fusion": (SpectrogramFusionSeparator, MinimumDifferenceMaskLoss),
+}
+
+
+def build_separator(recipe: Recipe) -> Separator:
+    """Return the separator of a recipe, untrained but for a first stage that a preset gives.
+
+    Raises:
+        UsageError: if an argument of the model is out of its range, or the preset of the first
+            stage does not fit.
+        PresetError: if that preset cannot be loaded.
+    """
+    kind, _ = _SYSTEMS[recipe.model.system]
+    # What the recipe leaves out takes the default of the class.
+    arguments = recipe.model.model_dump(exclude={"system"}, exclude_unset=True)
+    if isinstance(recipe, FusionRecipe) and recipe.stages.first is not None:
+        return _with_first_stage(recipe, arguments)
+    return kind(**arguments, name=recipe.name)
+
+
+def _with_first_stage(recipe: FusionRecipe, arguments: dict[str, Any]) -> Separator:
+    first = TwoHeadSeparator.from_preset(recipe.stages.first or "")
+    theirs = first.get_config()
+    if arguments.setdefault("first_stage", theirs["first_stage"]) != theirs["first_stage"]:
+        raise UsageError(
+            f"model.first_stage differs from that of {recipe.stages.first}; leave it out"
+        )
+    for name in ("sample_rate", "n_fft", "hop", "window"):
+        if arguments.setdefault(name, theirs[name]) != theirs[name]:
+            raise UsageError(
+                f"model.{name} is {arguments[name]!r} and that of {recipe.stages.first} is "
+                f"{theirs[name]!r}; they must be equal"
+            )
+    separator = SpectrogramFusionSeparator(**arguments, name=recipe.name)
+    separator.build()
+    separator.first_stage.set_weights(first.first_stage.get_weights())
+    separator.first_stage.trainable = not recipe.stages.freeze_first
+    return separator
+
+
+def first_stage_sha256(recipe: Recipe) -> str | None:
+    """Return the sha256 of the weights that a recipe's first stage comes from, if it has such."""
+    if not isinstance(recipe, FusionRecipe) or recipe.stages.first is None:
+        return None
+    return presets.weights_sha256(presets.preset_directory(recipe.stages.first))
+
+
+def build_loss(recipe: Any) -> keras.losses.Loss:
+    """Return the objective of a recipe."""
+    _, kind = _SYSTEMS[recipe.model.system]
+    return kind(**recipe.loss.model_dump())
+
+
+def build_batches(
+    recipe: Recipe, separator: Separator, clips: list[Clip], sources: list[np.ndarray]
+) -> TrainingBatches:
+    """Return the batches of a recipe; examples are whole hops long."""
+    options, hop = recipe.data, separator.stft.hop
+    weights = np.array([source.shape[1] for source in sources], "float64")
+    if options.equal_singers:
+        singers = np.array([clip.singer for clip in clips])
+        for singer in set(singers):
+            weights[singers == singer] /= weights[singers == singer].sum()
+    return TrainingBatches(
+        sources,
+        samples=max(1, round(options.seconds * separator.sample_rate / hop)) * hop,
+        seed=recipe.seed,
+        weights=list(weights),
+        **options.model_dump(exclude={"set", "held_out_songs", "seconds", "equal_singers"}),
+    )
+
+
+def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """Return Adam with the recipe's learning rates along half a cosine and its clip norm."""
+    options = recipe.optimizer
+    rates = keras.optimizers.schedules.CosineDecay(
+        options.learning_rate,
+        decay_steps=recipe.steps,
+        alpha=options.final_learning_rate / options.learning_rate,
+    )
+    return keras.optimizers.Adam(rates, global_clipnorm=options.clip_norm)
