@@ -85,7 +85,9 @@ def _cast(weights: Path, dtype: str) -> None:
 
 
 def _copy(source: h5py.Group, target: h5py.Group, dtype: str) -> None:
-    target.attrs.update(source.attrs)
+    # Not the layers' names: some carry a number that counts the process' layers, and equal weights
+    # would make files of different sha256. Keras finds weights by their place.
+    target.attrs.update({key: value for key, value in source.attrs.items() if key != "name"})
     for name, item in source.items():
         if isinstance(item, h5py.Group):
             _copy(item, target.create_group(name), dtype)

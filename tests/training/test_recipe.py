@@ -20,6 +20,19 @@ def test_shortest_recipe_has_the_papers_model(tmp_path):
     assert (recipe.model.units, recipe.model.context, recipe.loss.gamma) == (1000, 3, 0.05)
 
 
+def test_each_system_has_its_own_model_and_loss(tmp_path):
+    text = "name: mine\nsteps: 10\n"
+    recipe = read_recipe(write(tmp_path, text + "model: {system: two_head_bilstm}\n"))
+    assert (recipe.model.n_fft, recipe.model.first_stage.units, recipe.loss.alpha) == (512, 1024, 1)
+    text += "model: {system: spectrogram_fusion, embedding: plain}\nstages: {first: mine}\n"
+    recipe = read_recipe(write(tmp_path, text))
+    assert (recipe.model.embedding, recipe.loss.beta, recipe.stages.freeze_first) == (
+        "plain",
+        1,
+        True,
+    )
+
+
 @pytest.mark.parametrize(
     "path", sorted(ZOO.glob("*/recipe.yaml")), ids=lambda path: path.parent.name
 )
@@ -39,7 +52,26 @@ def test_recipes_of_the_zoo_are_valid(path):
         ("name: A b\nsteps: 1\n", "name is 'A b'"),
         ("name: a\nsteps: 1\nloss: {gamma: 2}\n", "loss.gamma is 2"),
         ("name: a\nsteps: 1\nmodel: {window: kaiser}\n", "model.window is 'kaiser'"),
-        ("name: a\nsteps: 1\nmodel: {system: rnn}\n", "model.system is 'rnn'"),
+        (
+            "name: a\nsteps: 1\nmodel: {system: rnn}\n",
+            "model.system is 'rnn'; systems are drnn, two_head",
+        ),
+        (
+            "name: a\nsteps: 1\nmodel: {system: two_head_bilstm, first_stage: {unit: 3}}\n",
+            "unknown key 'model.first_stage.unit'; did you mean 'units'?",
+        ),
+        (
+            "name: a\nsteps: 1\nmodel: {system: two_head_bilstm}\nloss: {beta: 1}\n",
+            "unknown key 'loss.beta'",
+        ),
+        (
+            "name: a\nsteps: 1\nmodel: {system: spectrogram_fusion}\nloss: {gamma: -1}\n",
+            "loss.gamma is -1",
+        ),
+        (
+            "name: a\nsteps: 1\nmodel: {system: spectrogram_fusion}\n",
+            "nothing trains the first stage",
+        ),
         ("name: [\n", "is no YAML"),
         ("just words\n", "must be a mapping"),
         ("", "must be a mapping"),

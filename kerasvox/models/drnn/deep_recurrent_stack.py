@@ -70,8 +70,6 @@ class DeepRecurrentStack(keras.layers.Layer):
         self.recurrences = [
             TemporalRecurrence(name=f"recurrence_{layer}") for layer in self.recurrent_layers
         ]
-        # Every layer has a name of its own: Keras writes names into weights files, and numbers
-        # that count a process' layers would make equal weights differ in their sha256.
         self.dropouts = [
             keras.layers.Dropout(dropout, name=f"dropout_{layer}") for layer in range(1, depth + 1)
         ]

@@ -75,7 +75,6 @@ class TwoHeadBiLSTM(keras.layers.Layer):
         self.masking_activation = masking_activation
         self.compression = compression
         self.dropout = dropout
-        # Every layer has a name of its own, so that equal weights make equal files.
         self.hidden = [
             keras.layers.Bidirectional(
                 keras.layers.LSTM(units, return_sequences=True, name=f"lstm_{layer}"),

@@ -143,7 +143,7 @@ def stage(kind: type, bins: int, arguments: Mapping[str, Any] | None, name: str)
     """
     try:
         return kind(bins, name=name, **(arguments or {}))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # Keras raises either for a keyword it does not know
         raise UsageError(f"{name}: {error}") from error
 
 

@@ -11,8 +11,14 @@ from kerasvox.models.spectrogram_fusion.embeddings import EMBEDDINGS
 from kerasvox.models.spectrogram_fusion.separator import SpectrogramFusionSeparator
 from kerasvox.models.spectrogram_fusion.two_head_separator import TwoHeadSeparator
 
+# The LSTM runs a step a frame, so signals here are a few frames long.
 SIZES = {"n_fft": 64, "hop": 32, "first_stage": {"units": 4, "depth": 1}}
 SECOND = {"units": 8, "heads": 2}
+
+
+@pytest.fixture
+def noise():
+    return np.random.default_rng(0).normal(0, 0.1, size=(2, 400)).astype("float32")
 
 
 def two_head(**options):
@@ -26,7 +32,8 @@ def fusion(embedding="all_info", **options):
 def twin_of(separator, **changes):
     """The same weights under other options of inference."""
     twin = type(separator).from_config(separator.get_config() | changes)
-    twin.build()
+    for each in (separator, twin):
+        each.build()
     twin.set_weights(separator.get_weights())
     return twin
 
@@ -39,8 +46,8 @@ KINDS = {"two_head": two_head(), "fusion": fusion()}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
-@given(samples=st.integers(0, 1500), level=st.floats(-80, 0), seed=st.integers(0, 100))
+@settings(max_examples=12, deadline=None)  # each costs an LSTM's loop
+@given(samples=st.integers(0, 300), level=st.floats(-80, 0), seed=st.integers(0, 100))
 def test_stems_have_the_mixtures_length_and_sum_to_it(kind, samples, level, seed):
     waveform = np.random.default_rng(seed).normal(0, 10 ** (level / 20), (2, samples))
     waveform = waveform.astype("float32")
@@ -52,9 +59,9 @@ def test_stems_have_the_mixtures_length_and_sum_to_it(kind, samples, level, seed
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_silence_stays_silence(kind):
-    for wave in KINDS[kind](np.zeros((1, 500), "float32")).values():
+    for wave in KINDS[kind](np.zeros((1, 100), "float32")).values():
         assert np.isfinite(wave).all()
-        np.testing.assert_allclose(wave, np.zeros((1, 500)), atol=1e-6)
+        np.testing.assert_allclose(wave, np.zeros((1, 100)), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -149,8 +156,9 @@ def test_the_linear_fusion_lends_its_phase(noise):
     once = twin_of(mixture_phase, phase="linear_fusion")
     thrice = twin_of(mixture_phase, phase="linear_fusion", phase_iterations=3)
     waves = [vocals_of(separator, noise) for separator in (mixture_phase, once, thrice)]
-    assert np.abs(waves[0] - waves[1]).max() > 1e-4
-    assert np.abs(waves[1] - waves[2]).max() > 1e-4
+    size = np.abs(waves[0]).max()
+    assert np.abs(waves[0] - waves[1]).max() > 0.01 * size
+    assert np.abs(waves[1] - waves[2]).max() > 0.01 * size
 
 
 def test_a_frozen_first_stage_neither_learns_nor_drops(noise):
@@ -183,7 +191,7 @@ def test_estimate_gives_both_stems():
         ({"phase": "random"}, "unknown phase 'random'; phases are linear_fusion, mixture"),
         ({"phase_iterations": 0}, "phase_iterations is 1 or more; received 0"),
         ({"selection": "third"}, "unknown selection 'third'; selections are first_stage"),
-        ({"first_stage": {"unit": 3}}, "first_stage: .*unexpected keyword argument 'unit'"),
+        ({"first_stage": {"unit": 3}}, "first_stage: .*'unit'"),
         ({"second_stage": {"units": 8, "hed": 3}}, "second_stage: .*'hed'"),
         ({"n_fft": 100}, "n_fft=100"),
     ],
