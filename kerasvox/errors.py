@@ -30,3 +30,7 @@ class PresetError(KerasvoxError):
 
 class RecipeError(UsageError):
     """A recipe with a key or value that cannot be used."""
+
+
+class TrainingError(KerasvoxError):
+    """A training run that cannot go on."""

@@ -25,6 +25,7 @@ from kerasvox.training.build import (
 from kerasvox.training.checkpoint import Checkpoint, load_checkpoint, newest_state
 from kerasvox.training.dev_scores import DevScores
 from kerasvox.training.epoch_log import EpochLog
+from kerasvox.training.finite_loss import FiniteLoss
 from kerasvox.training.magnitude_training import MagnitudeTraining
 from kerasvox.training.metrics import write_training_metrics
 from kerasvox.training.model_card import write_card
@@ -104,6 +105,7 @@ class Trainer:
             self._epochs * steps_per_epoch, self.state["step"], steps_per_epoch
         )
         callbacks = [
+            FiniteLoss(),
             DevScores(lambda: dev_scores(self.separator, self.dev), self.state),
             EpochLog(self.directory / _LOGS / "training.csv", self.state),
             keras.callbacks.TensorBoard(self.directory / _LOGS / "tensorboard", write_graph=False),

@@ -93,6 +93,8 @@ def test_an_unknown_preset_and_a_missing_folder(run, preset, data):
 
 
 def test_perceptual_scores_are_printed_and_recorded(run, data, tmp_path):
+    for package in ("pesq", "pystoi"):
+        pytest.importorskip(package, reason="needs the extra 'perceptual'")
     folder = tmp_path / "copy"
     shutil.copytree(presets.preset_directory("drnn_mir1k"), folder)
     noise = 0.1 * np.random.default_rng(1).standard_normal((4800, 2))

@@ -7,6 +7,9 @@ from kerasvox.audio.resampler import resample
 from kerasvox.errors import UsageError
 from kerasvox.evaluation.perceptual import METRICS, RATE, perceptual_scores
 
+pytest.importorskip("pesq", reason="needs the extra 'perceptual'")
+pytest.importorskip("pystoi", reason="needs the extra 'perceptual'")
+
 BEST = {"PESQ-NB": 4.5486, "PESQ-WB": 4.6439, "STOI": 1.0}
 
 

@@ -9,6 +9,9 @@ from kerasvox.errors import KerasvoxError, UsageError
 from kerasvox.evaluation.evaluate import evaluate
 from kerasvox.evaluation.perceptual import METRICS, perceptual_scores
 
+pytest.importorskip("pesq", reason="needs the extra 'perceptual'")
+pytest.importorskip("pystoi", reason="needs the extra 'perceptual'")
+
 
 @pytest.fixture(scope="module")
 def report(preset, data) -> dict:

@@ -11,7 +11,7 @@ import pytest
 
 from kerasvox import presets
 from kerasvox.data.batches import TrainingBatches
-from kerasvox.errors import DataError, RecipeError, UsageError
+from kerasvox.errors import DataError, RecipeError, TrainingError, UsageError
 from kerasvox.models.separator import Separator
 from kerasvox.training.trainer import Trainer
 
@@ -160,6 +160,16 @@ def test_a_bad_clip_is_named_before_anything_is_written(recipe, songs, tmp_path)
     with pytest.raises(DataError, match=r"amy_1_01\.wav: is not audio"):
         Trainer(recipe, songs, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_diverges_ends_and_keeps_what_was(recipe, songs, tmp_path):
+    run = tmp_path / "run"
+    text = recipe.read_text()
+    recipe.write_text(text.replace("learning_rate: 0.01", "learning_rate: 1.0e+30"))
+    with pytest.raises(TrainingError, match="diverged: the loss of epoch 1 is nan"):
+        Trainer(recipe, songs, run).run()
+    assert not list(run.glob("checkpoints/step_*"))
+    assert not (run / presets.WEIGHTS).exists()
 
 
 @pytest.mark.parametrize("split", ["train", "dev"])
