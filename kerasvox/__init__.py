@@ -21,15 +21,27 @@ from kerasvox.presets import list_presets
 if TYPE_CHECKING:
     from kerasvox.models.drnn.separator import DRNNSeparator
     from kerasvox.models.separator import Separator
+    from kerasvox.models.spectrogram_fusion.separator import SpectrogramFusionSeparator
+    from kerasvox.models.spectrogram_fusion.two_head_separator import TwoHeadSeparator
 
 __version__ = "0.1.0"
 
-__all__ = ["DRNNSeparator", "KerasvoxError", "Separator", "__version__", "list_presets"]
+__all__ = [
+    "DRNNSeparator",
+    "KerasvoxError",
+    "Separator",
+    "SpectrogramFusionSeparator",
+    "TwoHeadSeparator",
+    "__version__",
+    "list_presets",
+]
 
 # Name -> module, for what needs Keras: importing it costs seconds, so it waits until it is used.
 _LAZY = {
     "DRNNSeparator": "kerasvox.models.drnn.separator",
     "Separator": "kerasvox.models.separator",
+    "SpectrogramFusionSeparator": "kerasvox.models.spectrogram_fusion.separator",
+    "TwoHeadSeparator": "kerasvox.models.spectrogram_fusion.two_head_separator",
 }
 
 
