@@ -26,8 +26,6 @@ from kerasvox.errors import AudioError, UsageError
 if TYPE_CHECKING:
     from kerasvox.models.separator import Separator
 
-CHUNK_SECONDS = 20.0
-CONTEXT_SECONDS = 2.0
 FADE_SECONDS = 0.05
 STEMS = ("vocals", "accompaniment")
 MANIFEST = "separation.json"
@@ -58,8 +56,8 @@ def chunk_layout(separator: "Separator", channels: int = 1) -> ChunkLayout:
         return max(1, round(seconds * separator.sample_rate / step)) * step
 
     return ChunkLayout(
-        samples=aligned(CHUNK_SECONDS),
-        context=aligned(CONTEXT_SECONDS),
+        samples=aligned(separator.chunk_seconds),
+        context=aligned(separator.context_seconds),
         fade=aligned(FADE_SECONDS),
         alignment=separator.alignment,
         batch=max(1, _ROWS // channels),

@@ -41,6 +41,9 @@ class Separator(keras.Model):
     """
 
     stems = ("vocals", "accompaniment")
+    # How long songs are cut for the model, and what it sees of its surroundings on either side.
+    chunk_seconds = 20.0
+    context_seconds = 2.0
 
     def __init__(
         self,

@@ -63,6 +63,8 @@ class SpectrogramFusionSeparator(TwoHeadSeparator):
     """
 
     outputs = ("fusion", "linear_fusion", "mapping", "masking")
+    # Attention needs memory for the square of the frames that it sees.
+    chunk_seconds = 8.0
 
     def __init__(
         self,
