@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kerasvox.errors import UsageError
-from kerasvox.models.spectrogram_fusion.compression import compress
+from kerasvox.models.spectrogram_fusion.compression import compress, expand
 
 
 @keras.saving.register_keras_serializable(package="kerasvox")
@@ -27,8 +27,8 @@ class TwoHeadBiLSTM(keras.layers.Layer):
         depth: int. Number of bidirectional layers.
         mapping_activation: str. Activation of the mapping head.
         masking_activation: str. Activation of the masking head.
-        compression: float in (0, 1]. The network reads the magnitude to this power; 1 is the raw
-            magnitude of the papers.
+        compression: float in (0, 1]. The network reads magnitudes to this power, and the mapping
+            head writes them so; 1 is the raw magnitude of the papers.
         dropout: float in [0, 1). Share of each layer's outputs that training drops.
 
     Input shape:
@@ -100,7 +100,7 @@ class TwoHeadBiLSTM(keras.layers.Layer):
         hidden = compress(mixture, self.compression)
         for layer, dropout in zip(self.hidden, self.dropouts, strict=True):
             hidden = dropout(layer(hidden, training=training), training=training)
-        mapping = self.mapping(hidden)
+        mapping = expand(self.mapping(hidden), self.compression)
         mask = self.masking(hidden)
         return mapping, mask * ops.cast(mixture, mask.dtype)
 

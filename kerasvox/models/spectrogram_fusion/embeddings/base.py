@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kerasvox.errors import UsageError
-from kerasvox.models.spectrogram_fusion.compression import compress
+from kerasvox.models.spectrogram_fusion.compression import compress, expand
 from kerasvox.models.spectrogram_fusion.frame_attention import FrameAttention
 
 
@@ -25,7 +25,8 @@ class Embedding(keras.layers.Layer):
         bins: int. Bins of the spectrograms.
         units: int. Units of each hidden layer.
         heads, key_size, residual, normalization: see `FrameAttention`.
-        compression: float in (0, 1]. The network reads the spectrograms to this power.
+        compression: float in (0, 1]. The network reads spectrograms to this power, and the mapping
+            head writes them so.
         dropout: float in [0, 1). Share of the last hidden layer's outputs that training drops.
 
     Input shape:
@@ -115,7 +116,7 @@ class Embedding(keras.layers.Layer):
         return (
             self.mapping_mask(hidden),
             self.masking_mask(hidden),
-            self.mapping(hidden),
+            expand(self.mapping(hidden), self.compression),
             mask * ops.cast(mixture, mask.dtype),
         )
 
