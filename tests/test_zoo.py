@@ -23,7 +23,7 @@ def test_dev_scores_are_those_of_the_card(name, mir1k):
 
 # GNSDR of vocals and accompaniment on every 16th of the 165 test clips that lie beside the
 # repository: the numbers of the weights as they are.
-FEW_CLIPS = {"drnn_mir1k": (7.37, 7.25)}
+FEW_CLIPS = {"drnn_mir1k": (7.69, 7.49)}
 
 
 @pytest.mark.mir1k

@@ -1,4 +1,4 @@
-"""A second development set, cut out of the training clips."""
+"""A second development set, cut out of the training clips by song or by singer."""
 
 import hashlib
 from collections.abc import Sequence
@@ -31,6 +31,28 @@ def hold_out(clips: Sequence[Clip], songs: int, seed: int = 0) -> tuple[list[Cli
     return (
         [clip for clip in clips if clip.song not in held_out],
         [clip for clip in clips if clip.song in held_out],
+    )
+
+
+def hold_out_singer(clips: Sequence[Clip], singer: str) -> tuple[list[Clip], list[Clip]]:
+    """Part clips by singer: what the test set asks for, voices that no training clip has.
+
+    Args:
+        clips: the training clips.
+        singer: whose clips are held out.
+
+    Returns:
+        The clips that stay, and those held out, each in their order.
+
+    Raises:
+        UsageError: if the singer has no clip, or no other one has.
+    """
+    singers = sorted({clip.singer for clip in clips})
+    if singer not in singers or len(singers) == 1:
+        raise UsageError(f"cannot hold out {singer!r} of the singers {', '.join(singers)}")
+    return (
+        [clip for clip in clips if clip.singer != singer],
+        [clip for clip in clips if clip.singer == singer],
     )
 
 

@@ -26,6 +26,8 @@ _SYSTEMS: dict[str, tuple[type[Separator], type[keras.losses.Loss]]] = {
     "two_head_bilstm": (TwoHeadSeparator, MultiTaskLoss),
     "spectrogram_fusion": (SpectrogramFusionSeparator, MinimumDifferenceMaskLoss),
 }
+# What the data section says of the clips, or in other units.
+_NOT_OF_BATCHES = {"set", "held_out_songs", "held_out_singer", "seconds", "equal_singers"}
 
 
 def build_separator(recipe: Recipe) -> Separator:
@@ -92,7 +94,7 @@ def build_batches(
         samples=max(1, round(options.seconds * separator.sample_rate / hop)) * hop,
         seed=recipe.seed,
         weights=list(weights),
-        **options.model_dump(exclude={"set", "held_out_songs", "seconds", "equal_singers"}),
+        **options.model_dump(exclude=_NOT_OF_BATCHES),
     )
 
 

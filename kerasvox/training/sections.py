@@ -127,6 +127,9 @@ class DataSection(Section):
     held_out_songs: int = Field(
         default=0, ge=0, description="training songs that score beside the dev clips instead"
     )
+    held_out_singer: str | None = Field(
+        default=None, description="training singer whose clips score instead of the dev clips"
+    )
     batch_size: int = Field(default=32, ge=1)
     seconds: float = Field(default=3.2, gt=0, description="length of an example")
     equal_singers: bool = Field(

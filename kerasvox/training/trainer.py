@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasvox import presets
 from kerasvox.data.clip import Clip
-from kerasvox.data.holdout import hold_out
+from kerasvox.data.holdout import hold_out, hold_out_singer
 from kerasvox.data.mir1k import MIR1K
 from kerasvox.errors import DataError, RecipeError, UsageError
 from kerasvox.evaluation.quick import dev_scores
@@ -129,7 +129,7 @@ class Trainer:
         return [clip.sources(self.separator.sample_rate) for clip in self.clips[split]]
 
     def _choose_clips(self) -> dict[str, list[Clip]]:
-        """Return the clips that train, and those that score: the dev clips and held-out songs."""
+        """Return the clips that train, and those that score: dev clips and what is held out."""
         clips = {split: self.data_set.clips(split) for split in ("train", "dev")}
         for split in clips:
             if not clips[split]:
@@ -137,6 +137,10 @@ class Trainer:
         if self.recipe.data.held_out_songs:
             kept, held_out = hold_out(clips["train"], self.recipe.data.held_out_songs)
             clips = {"train": kept, "dev": [*clips["dev"], *held_out]}
+        if self.recipe.data.held_out_singer:
+            everything = [*clips["train"], *clips["dev"]]
+            kept, held_out = hold_out_singer(everything, self.recipe.data.held_out_singer)
+            clips = {"train": [clip for clip in kept if clip in clips["train"]], "dev": held_out}
         return clips
 
     def _claim_directory(self, recipe: Path, resume: bool) -> None:

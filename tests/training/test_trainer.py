@@ -196,6 +196,17 @@ def test_held_out_songs_score_and_do_not_train(recipe, songs, tmp_path):
     assert not names["train"] & names["dev"]
 
 
+def test_a_held_out_singer_scores_and_does_not_train(recipe, songs, tmp_path):
+    text = recipe.read_text()
+    recipe.write_text(text.replace("data: {", "data: {held_out_singer: amy, "))
+    clips = Trainer(recipe, songs, tmp_path / "run").clips
+    assert {clip.name for clip in clips["train"]} == {"abjones_1_01", "abjones_2_01"}
+    assert {clip.name for clip in clips["dev"]} == {"amy_1_01", "amy_2_01", "amy_9_08", "amy_9_09"}
+    recipe.write_text(text.replace("data: {", "data: {held_out_singer: bob, "))
+    with pytest.raises(RecipeError, match="cannot hold out 'bob' of the singers abjones, amy"):
+        Trainer(recipe, songs, tmp_path / "other")
+
+
 def test_singers_can_be_drawn_equally_often(recipe, songs, tmp_path):
     (songs / "train" / "abjones_2_01.wav").unlink()
     text = recipe.read_text().replace("batch_size: 4", "batch_size: 400")
