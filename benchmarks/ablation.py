@@ -11,6 +11,7 @@ what its masks, spectrograms and phases are worth.
 """
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,9 @@ CHANGED: dict[str, dict[str, Any]] = {
     "mapping spectrogram alone": {"output": "mapping"},
     "masking spectrogram alone": {"output": "masking"},
     "linear fusion": {"output": "linear_fusion"},
-    "nonlinear fusion, soft masks": {},
+    "nonlinear fusion, soft masks, phase of the linear fusion": {},
     "nonlinear fusion, binary masks": {"binary_masks": True},
     "phase of the mixture": {"phase": "mixture"},
-    "phase of the linear fusion, 1 iteration": {},
     "phase of the linear fusion, 5 iterations": {"phase_iterations": 5},
 }
 COLUMNS = ("GNSDR", "GSIR", "GSAR", "PESQ-NB", "PESQ-WB", "STOI")
@@ -140,13 +140,12 @@ def _changed(preset: str | Path, changes: dict[str, Any], output: Path) -> Path:
 
 
 def _score(preset: Path, clips: list[str], arguments: argparse.Namespace) -> dict[str, float]:
-    report = evaluate(
-        preset,
-        arguments.data,
-        names=clips,
-        perceptual=True,
-        output=arguments.output / f"{preset.name}.json",
-    )
+    path = arguments.output / f"{preset.name}.json"
+    report = json.loads(path.read_text()) if path.exists() else {}
+    scored = [clip["clip"] for clip in report.get("clips", [])]
+    digest = report.get("preset", {}).get("weights_sha256")
+    if scored != clips or digest != presets.weights_sha256(preset):
+        report = evaluate(preset, arguments.data, names=clips, perceptual=True, output=path)
     return report["means"]["vocals"]
 
 
