@@ -72,7 +72,7 @@ def test_the_stages_train_one_after_the_other(write, songs, tmp_path, first):
     metrics = json.loads((folder / presets.METRICS).read_text())
     digest = presets.weights_sha256(first)
     assert metrics["training"]["first_stage_sha256"] == digest
-    card = (folder / presets.CARD).read_text()
+    card = " ".join((folder / presets.CARD).read_text().split())
     assert f"(weights {digest[:12]}), frozen" in card
     assert "embedding dual-attention: hidden layers of 8, 2 heads over frames" in card
     assert "1 bidirectional LSTM layers of 6" in (first / presets.CARD).read_text()
@@ -100,7 +100,8 @@ def test_both_stages_can_train_at_once_and_the_run_resumes(write, songs, tmp_pat
     after = first_stage_of(Separator.from_preset(folder))
     assert all(np.abs(a - b).max() > 0 for a, b in zip(after, before, strict=True))
     assert Trainer(recipe, songs, folder, resume=True).state["step"] == 6
-    assert "Both stages train at once" in (folder / presets.CARD).read_text()
+    card = " ".join((folder / presets.CARD).read_text().split())
+    assert "Both stages train at once" in card
 
 
 def _built(separator):
