@@ -22,14 +22,15 @@ def models(
     if as_json:
         print(json.dumps(rows, indent=2))
         return
-    table = Table()
-    for heading in ("preset", "scored on", "stem", "GNSDR", "GSIR", "GSAR", "weights"):
+    # A row a preset, narrow enough for 80 columns; --json has the accompaniment's other scores.
+    table = Table(caption="vocals GNSDR, GSIR, GSAR and accompaniment GNSDR in dB", pad_edge=False)
+    for heading in ("preset", "scored on", "GNSDR", "GSIR", "GSAR", "acc.", "MiB"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
-        for stem, means in row["scores"].items():
-            values = [f"{means[ratio]:.2f}" for ratio in ("GNSDR", "GSIR", "GSAR")]
-            size = f"{row['bytes'] / 2**20:.1f} MiB"
-            table.add_row(row["name"], row["scored_on"], stem, *values, size)
+        vocals = [f"{row['scores']['vocals'][ratio]:.2f}" for ratio in ("GNSDR", "GSIR", "GSAR")]
+        accompaniment = f"{row['scores']['accompaniment']['GNSDR']:.2f}"
+        size = f"{row['bytes'] / 2**20:.1f}"
+        table.add_row(row["name"], row["scored_on"], *vocals, accompaniment, size)
     Console().print(table)
 
 

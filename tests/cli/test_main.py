@@ -73,9 +73,10 @@ def test_models_lists_every_preset():
     for entry in listed:
         assert len(entry["weights_sha256"]) == 64
         assert set(entry["scores"]) == {"vocals", "accompaniment"}
-    table = run("models", env={"COLUMNS": "200", "PATH": ""})
+    table = run("models", env={"COLUMNS": "80", "PATH": ""})
     assert table.returncode == 0
     assert all(entry["name"] in table.stdout for entry in listed)
+    assert "…" not in table.stdout
 
 
 @pytest.mark.parametrize("name", ["song.wav", "song.flac"])
