@@ -34,3 +34,11 @@ class RecipeError(UsageError):
 
 class TrainingError(KerasvoxError):
     """A training run that cannot go on."""
+
+
+class ExportError(KerasvoxError):
+    """An export that cannot be made, or that differs from the model."""
+
+
+class ServingError(KerasvoxError):
+    """A model server that cannot start, or a request that it did not fulfil."""

@@ -9,7 +9,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="kerasvox")
 class TemporalRecurrence(keras.layers.Layer):
-    """`h_t = relu(U h_{t-1} + a_t)`, forward in time from `h_0 = 0` (TASLP 2015, Eq. 1).
+    """`h_t = relu(U h_{t-1} + a_t)`, forward in time (TASLP 2015, Eq. 1).
 
     The input product `a_t = W x_t + b` is none of its business: one dense layer computes it for
     all frames at once, so that only the product with `U` is left in the loop.
@@ -17,7 +17,8 @@ class TemporalRecurrence(keras.layers.Layer):
     `U` starts uniform in `+-sqrt(6 / (3 units))`, as in the authors' code.
 
     Input shape:
-        `(batch, frames, units)`: the input products `a_t`.
+        inputs: `(batch, frames, units)`, the input products `a_t`; at least one frame.
+        initial_state: `(batch, units)`, the `h` before the first frame; 0 where it is left out.
 
     Output shape:
         `(batch, frames, units)`.
@@ -32,13 +33,14 @@ class TemporalRecurrence(keras.layers.Layer):
             initializer=keras.initializers.RandomUniform(-limit, limit),
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, initial_state: Any = None) -> Any:
         def step(state: Any, product: Any) -> tuple[Any, Any]:
             state = ops.relu(ops.matmul(state, self.recurrent_kernel) + product)
             return state, state
 
         products = ops.transpose(inputs, (1, 0, 2))
-        _, states = ops.scan(step, ops.zeros_like(products[0]), products)
+        start = ops.zeros_like(products[0]) if initial_state is None else initial_state
+        _, states = ops.scan(step, start, products)
         return ops.transpose(states, (1, 0, 2))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
