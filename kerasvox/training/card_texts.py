@@ -106,7 +106,10 @@ def _output(config: dict[str, Any]) -> tuple[str, str]:
     if config["phase"] == "linear_fusion":
         phase = f"that of the linear fusion's waveform, {config['phase_iterations']} iteration(s)"
     masks = " by binary masks" if config.get("binary_masks") else ""
-    return "vocals", f"{config['output'].replace('_', ' ')}{masks}; phase: {phase}"
+    gain = ""
+    if config["gain_exponent"] != 1:
+        gain = f", its gain to the power of {config['gain_exponent']:g} (1 in the papers)"
+    return "vocals", f"{config['output'].replace('_', ' ')}{masks}{gain}; phase: {phase}"
 
 
 _UNPUBLISHED = (

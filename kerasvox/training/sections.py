@@ -68,6 +68,7 @@ class TwoHeadSection(Section):
     output: str = "linear_fusion"
     phase: str = "linear_fusion"
     phase_iterations: int = 1
+    gain_exponent: float = 1.0
     sample_rate: int = 16000
     n_fft: int = 512
     hop: int = 256
@@ -92,6 +93,7 @@ class FusionSection(Section):
     binary_masks: bool = False
     phase: str = "linear_fusion"
     phase_iterations: int = 1
+    gain_exponent: float = 1.0
     sample_rate: int = 16000
     n_fft: int = 512
     hop: int = 256

@@ -42,7 +42,7 @@ class SpectrogramFusionSeparator(TwoHeadSeparator):
             `"masking"` of the spectrograms that are selected from.
         binary_masks: bool. Whether the masks are made binary before they select; worse, in the
             papers.
-        phase, phase_iterations: see `TwoHeadSeparator`.
+        phase, phase_iterations, gain_exponent: see `TwoHeadSeparator`.
         sample_rate, n_fft, hop, window: see `Separator`.
 
     Input shape:

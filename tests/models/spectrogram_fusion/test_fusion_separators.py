@@ -161,6 +161,25 @@ def test_the_linear_fusion_lends_its_phase(noise):
     assert np.abs(waves[1] - waves[2]).max() > 0.01 * size
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gain_exponent_takes_out_more(kind, noise):
+    mixture = np.abs(np.random.default_rng(1).normal(size=(1, 5, 33))).astype("float32")
+    mixture[0, 0] = 0  # silence has no gain
+    plain = twin_of(
+        KINDS[kind], first_stage=SIZES["first_stage"] | {"mapping_activation": "linear"}
+    )
+    squared = twin_of(plain, gain_exponent=2.0)
+    gains = [
+        ops.convert_to_numpy(separator.estimate(mixture))[0, 0, 1:] / mixture[0, 1:]
+        for separator in (plain, squared)
+    ]
+    np.testing.assert_allclose(gains[1], np.minimum(gains[0], 1) ** 2, atol=1e-5)
+    assert np.isfinite(ops.convert_to_numpy(squared.estimate(mixture))).all()
+    stems = squared(noise)
+    np.testing.assert_allclose(stems["vocals"] + stems["accompaniment"], noise, atol=1e-5)
+    assert np.abs(stems["vocals"] - vocals_of(plain, noise)).max() > 1e-3
+
+
 def test_a_frozen_first_stage_neither_learns_nor_drops(noise):
     separator = fusion(first_stage={"units": 4, "dropout": 0.5})
     separator.build()
@@ -190,6 +209,7 @@ def test_estimate_gives_both_stems():
         ({"output": "fused"}, "unknown output 'fused'; outputs are fusion, linear_fusion"),
         ({"phase": "random"}, "unknown phase 'random'; phases are linear_fusion, mixture"),
         ({"phase_iterations": 0}, "phase_iterations is 1 or more; received 0"),
+        ({"gain_exponent": 0.0}, "gain_exponent is above 0; received 0.0"),
         ({"selection": "third"}, "unknown selection 'third'; selections are first_stage"),
         ({"first_stage": {"unit": 3}}, "first_stage: .*'unit'"),
         ({"second_stage": {"units": 8, "hed": 3}}, "second_stage: .*'hed'"),
