@@ -41,6 +41,8 @@ class Separator(keras.Model):
     """
 
     stems = ("vocals", "accompaniment")
+    # Whether it separates a live signal: `stream()`, `streaming_step` and what belongs to them.
+    can_stream = False
     # How long songs are cut for the model, and what it sees of its surroundings on either side.
     chunk_seconds = 20.0
     context_seconds = 2.0

@@ -90,13 +90,47 @@ class DeepRecurrentStack(keras.layers.Layer):
         self.output_layer.build(shape)
 
     def call(self, features: Any, training: bool = False) -> Any:
-        recurrences = iter(self.recurrences)
+        outputs, _ = self._forward(features, [None] * len(self.recurrences), training=training)
+        return outputs
+
+    def resume(
+        self, features: Any, states: Sequence[Any], present: Any = None
+    ) -> tuple[Any, list[Any]]:
+        """Go on where the last call of `resume` stopped: what a stream needs.
+
+        Args:
+            features: `(batch, frames, features)`, at least one frame.
+            states: for each recurrent layer, from the lowest, its `h` before the first frame,
+                `(batch, units)`; zeros at the start of a song.
+            present: `(batch, frames, 1)`, 1 for a frame of the song and 0 for one before it, which
+                has no input product and so leaves an `h` of 0 as it is: `relu(U 0 + 0) = 0`.
+
+        Returns:
+            The outputs, `(batch, frames, outputs)`, and the states after the last frame.
+        """
+        return self._forward(features, states, present)
+
+    def _forward(
+        self,
+        features: Any,
+        states: Sequence[Any],
+        present: Any = None,
+        training: bool = False,
+    ) -> tuple[Any, list[Any]]:
+        recurrences = iter(zip(self.recurrences, states, strict=True))
+        after = []
         for number, dense in enumerate(self.hidden, start=1):
             products = dense(features)
-            recurrent = number in self.recurrent_layers
-            hidden = next(recurrences)(products) if recurrent else ops.relu(products)
+            if number in self.recurrent_layers:
+                recurrence, state = next(recurrences)
+                if present is not None:
+                    products = products * ops.cast(present, products.dtype)
+                hidden = recurrence(products, initial_state=state)
+                after.append(hidden[:, -1])
+            else:
+                hidden = ops.relu(products)
             features = self.dropouts[number - 1](hidden, training=training)
-        return self.output_layer(features)
+        return self.output_layer(features), after
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], self.outputs)

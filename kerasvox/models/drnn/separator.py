@@ -1,14 +1,18 @@
 """The deep recurrent network as a separator."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasvox.layers.time_frequency_mask import TimeFrequencyMask
+from kerasvox.models.drnn.compiled_step import CompiledStep
 from kerasvox.models.drnn.context_window import ContextWindow
 from kerasvox.models.drnn.deep_recurrent_stack import DeepRecurrentStack
+from kerasvox.models.drnn.separator_stream import SeparatorStream
+from kerasvox.models.drnn.streaming_step import StreamingStep
 from kerasvox.models.separator import Separator
 
 
@@ -43,6 +47,8 @@ class DRNNSeparator(Separator):
     ```
     """
 
+    can_stream = True
+
     def __init__(
         self,
         context: int = 3,
@@ -67,6 +73,7 @@ class DRNNSeparator(Separator):
             name="stack",
         )
         self.mask = TimeFrequencyMask(name="mask")
+        self._compiled_step: Any = None
 
     def build(self, input_shape: Any = None) -> None:
         if not self.stack.built:
@@ -74,10 +81,62 @@ class DRNNSeparator(Separator):
         super().build(input_shape)
 
     def estimate(self, magnitude: Any, training: bool = False) -> Any:
-        outputs = self.stack(self.context(magnitude), training=training)
-        batch, frames, _ = ops.shape(outputs)
-        separate = ops.reshape(outputs, (batch, frames, len(self.stems), self.stft.bins))
-        return self.mask(ops.transpose(separate, (0, 2, 1, 3)), magnitude)
+        return self.masked(self.stack(self.context(magnitude), training=training), magnitude)
+
+    def masked(self, outputs: Any, magnitude: Any) -> Any:
+        """Turn the outputs of the stack into the estimates of the stems.
+
+        Args:
+            outputs: `(batch, frames, stems * bins)`.
+            magnitude: `(batch, frames, bins)`, the mixture's.
+
+        Returns:
+            `(batch, stems, frames, bins)`.
+        """
+        separate = ops.stack(ops.split(outputs, len(self.stems), axis=-1), axis=1)
+        return self.mask(separate, magnitude)
+
+    def stream(self, batch: int = 1) -> SeparatorStream:
+        """Return a stream that separates a live signal: push samples, get stems.
+
+        The first one takes a moment longer, for it compiles the step.
+
+        Args:
+            batch: signals side by side.
+
+        Raises:
+            UsageError: if batch is below 1.
+
+        Example:
+
+        ```python
+        stream = DRNNSeparator.from_preset("drnn_mir1k").stream()
+        for block in blocks:  # float32 (1, samples), of any length
+            play(stream.push(block)["accompaniment"])
+        play(stream.flush()["accompaniment"])
+        ```
+        """
+        if self._compiled_step is None:
+            step = CompiledStep(self)
+            step.warm_up()
+            # The method alone: a model held here would be a part of this one, and this one of it.
+            self._compiled_step = step.predict_on_batch
+        return SeparatorStream(self, self._compiled_step, batch)
+
+    @property
+    def streaming_delay(self) -> int:
+        """Samples that the stems of `streaming_step` lag behind: `n_fft - hop` and lookahead."""
+        return StreamingStep(self).delay
+
+    def streaming_state(self, batch: int = 1) -> dict[str, np.ndarray]:
+        """Return the state before a song: float32 zeros, `(batch, ...)` by name."""
+        return StreamingStep(self).initial_state(batch)
+
+    def streaming_step(
+        self, waveform: Any, state: Mapping[str, Any], end: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Separate the next piece of a live signal: see `StreamingStep`, which does."""
+        return StreamingStep(self)(waveform, state, end)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
