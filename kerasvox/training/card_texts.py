@@ -31,7 +31,8 @@ def system_texts(recipe: Any, config: dict[str, Any], training: dict[str, Any]) 
 
 def _drnn(recipe: Any, config: dict[str, Any], training: dict[str, Any]) -> SystemTexts:
     ahead = config["context"] // 2
-    latency = 1000 * (config["n_fft"] + ahead * config["hop"]) / config["sample_rate"]
+    delay = config["n_fft"] + (ahead - 1) * config["hop"]
+    latency = 1000 * (delay + config["hop"]) / config["sample_rate"]
     recurrence = " and ".join(map(str, config["recurrent_layers"])) or "none"
     return SystemTexts(
         rows=[
@@ -43,7 +44,9 @@ def _drnn(recipe: Any, config: dict[str, Any], training: dict[str, Any]) -> Syst
             ),
             (
                 "algorithmic latency",
-                f"{latency:.0f} ms: the STFT frame and {ahead} frame(s) ahead",
+                f"{latency:.0f} ms: the STFT frame and {ahead} frame(s) ahead; the stems of "
+                f"`stream()` lag {delay} samples behind, and a sample waits for its hop of "
+                f"{config['hop']}",
             ),
         ],
         objective=f"The objective is the {recipe.loss.divergence.replace('_', ' ')} with the "
