@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kerasvox import __version__
-from kerasvox.cli import data, demo, evaluate, models, separate, train
+from kerasvox.cli import data, demo, evaluate, export, models, separate, serve, train
 from kerasvox.errors import KerasvoxError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app = typer.Typer(
 app.command()(separate.separate)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(export.export)
+app.command()(serve.serve)
 app.command()(models.models)
 app.command()(demo.demo)
 app.add_typer(data.app, name="data")

@@ -1,0 +1,1 @@
+"""Separators as files that other programs run: SavedModel and ONNX, each checked by parity."""
