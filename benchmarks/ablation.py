@@ -55,8 +55,13 @@ CHANGED: dict[str, dict[str, Any]] = {
     "nonlinear fusion, binary masks": {"binary_masks": True},
     "phase of the mixture": {"phase": "mixture"},
     "phase of the linear fusion, 5 iterations": {"phase_iterations": 5},
+    "gain exponent 1, the papers'": {"gain_exponent": 1.0},
+    "linear fusion, gain exponent 1": {"output": "linear_fusion", "gain_exponent": 1.0},
 }
 COLUMNS = ("GNSDR", "GSIR", "GSAR", "PESQ-NB", "PESQ-WB", "STOI")
+# A voice that comes out too loud or too soft moves the stems' scores in opposite directions, so
+# the accompaniment's score belongs beside the voice's.
+ACCOMPANIMENT = "GNSDR of the accompaniment"
 
 
 def main() -> None:
@@ -146,16 +151,18 @@ def _score(preset: Path, clips: list[str], arguments: argparse.Namespace) -> dic
     digest = report.get("preset", {}).get("weights_sha256")
     if scored != clips or digest != presets.weights_sha256(preset):
         report = evaluate(preset, arguments.data, names=clips, perceptual=True, output=path)
-    return report["means"]["vocals"]
+    means = report["means"]
+    return {**means["vocals"], ACCOMPANIMENT: means["accompaniment"]["GNSDR"]}
 
 
 def _table(rows: dict[str, dict[str, float]], clips: int) -> str:
+    columns = (*COLUMNS, ACCOMPANIMENT)
     lines = [
-        f"| vocals, {clips} test clips | {' | '.join(COLUMNS)} |",
-        "|---" * (1 + len(COLUMNS)) + "|",
+        f"| vocals, {clips} test clips | {' | '.join(columns)} |",
+        "|---" * (1 + len(columns)) + "|",
     ]
     for row, means in rows.items():
-        values = " | ".join(f"{means[column]:.4f}" for column in COLUMNS)
+        values = " | ".join(f"{means[column]:.4f}" for column in columns)
         lines.append(f"| {row} | {values} |")
     return "\n".join(lines) + "\n"
 
