@@ -6,6 +6,8 @@ import pytest
 
 import kerasvox
 
+EXAMPLES = ("separate", "train", "evaluate", "export", "serve", "models", "demo")
+
 
 def run(*arguments, **options):
     return subprocess.run(
@@ -31,11 +33,11 @@ def test_import_loads_nothing_heavy(code):
 def test_help_lists_the_verbs():
     done = run("--help")
     assert done.returncode == 0
-    for verb in ("separate", "train", "evaluate", "models", "demo", "data"):
+    for verb in (*EXAMPLES, "data"):
         assert verb in done.stdout
 
 
-@pytest.mark.parametrize("verb", ["separate", "train", "evaluate", "models", "demo"])
+@pytest.mark.parametrize("verb", EXAMPLES)
 def test_every_verb_has_an_example(verb):
     done = run(verb, "--help", env={"COLUMNS": "200", "PATH": ""})
     assert done.returncode == 0

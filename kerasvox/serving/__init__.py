@@ -1,0 +1,1 @@
+"""Serving exported models over HTTP, with TensorFlow Serving's URLs and JSON."""
