@@ -85,3 +85,15 @@ def analysis_window(name: str, n_fft: int, hop: int) -> np.ndarray:
 def overlapped_power(values: np.ndarray, hop: int) -> np.ndarray:
     """Return `sum_k w[n + k hop]^2`, shape `(hop,)`: the weight of each sample of a hop block."""
     return (values**2).reshape(-1, hop).sum(axis=0)
+
+
+def half_kernels(n_fft: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the DFT of the first half of a frame; windows and DFT mirror it in the second.
+
+    Returns:
+        `cos(2 pi n f / n_fft)` for `n` from 0 to `n_fft / 2`, and `sin(2 pi n f / n_fft)` for `n`
+        between them; rows are `n`, columns `f` from 0 to `n_fft / 2`.
+    """
+    half = np.arange(n_fft // 2 + 1)
+    angle = 2.0 * np.pi * np.outer(half, half) / n_fft
+    return np.cos(angle), np.sin(angle[1:-1])

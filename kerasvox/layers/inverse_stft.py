@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasvox.layers.framing import FramedTransform, overlapped_power
+from kerasvox.layers.framing import FramedTransform, half_kernels, overlapped_power
 
 
 @keras.saving.register_keras_serializable(package="kerasvox")
@@ -39,18 +39,27 @@ class InverseSTFT(FramedTransform):
         super().__init__(*args, **kwargs)
         weight = np.tile(overlapped_power(self._window, self.hop), self.overlap)
         self._synthesis_window = self._window / weight
-        angle = 2.0 * np.pi * np.outer(np.arange(self.bins), np.arange(self.n_fft)) / self.n_fft
+        cosine, sine = half_kernels(self.n_fft)
         # Every bin but the first and the last stands for its mirror image, too.
         twice = np.where(np.isin(np.arange(self.bins), (0, self.bins - 1)), 1.0, 2.0)[:, None]
-        kernel = np.concatenate([twice * np.cos(angle), -twice * np.sin(angle)]) / self.n_fft
-        self._kernel = (kernel * self._synthesis_window).astype("float32")
+        scale = twice * self._synthesis_window[: self.bins] / self.n_fft
+        self._even_kernel = (scale * cosine.T).astype("float32")
+        self._odd_kernel = (-scale[:, 1:-1] * sine.T).astype("float32")
 
     def call(self, real: Any, imag: Any, samples: Any) -> Any:
         if self.uses_fft:
             frames = ops.irfft((real, imag)) * self._synthesis_window.astype("float32")
         else:
-            frames = ops.matmul(ops.concatenate([real, imag], axis=-1), self._kernel)
+            frames = self._frames(real, imag)
         return self._overlap_add(frames)[..., :samples]
+
+    def _frames(self, real: Any, imag: Any) -> Any:
+        # The even and the odd part of each frame around its middle: see `STFT`.
+        even = ops.matmul(real, self._even_kernel)
+        odd = ops.matmul(imag, self._odd_kernel)
+        inner = even[..., 1:-1]
+        mirrored = (inner - odd)[..., ::-1]
+        return ops.concatenate([even[..., :1], inner + odd, even[..., -1:], mirrored], axis=-1)
 
     def _overlap_add(self, frames: Any) -> Any:
         *leading, count, _ = ops.shape(frames)

@@ -3,10 +3,9 @@
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from kerasvox.layers.framing import FramedTransform
+from kerasvox.layers.framing import FramedTransform, half_kernels
 
 
 @keras.saving.register_keras_serializable(package="kerasvox")
@@ -35,17 +34,23 @@ class STFT(FramedTransform):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        angle = 2.0 * np.pi * np.outer(np.arange(self.n_fft), np.arange(self.bins)) / self.n_fft
-        kernel = np.concatenate([np.cos(angle), -np.sin(angle)], axis=1)
+        cosine, sine = half_kernels(self.n_fft)
+        window = self._window[: self.bins, None]
         # numpy, not tensors: a tensor kept on a layer would become an input of the ONNX graph.
-        self._kernel = (self._window[:, None] * kernel).astype("float32")
+        self._even_kernel = (window * cosine).astype("float32")
+        self._odd_kernel = (-window[1:-1] * sine).astype("float32")
 
     def call(self, waveform: Any) -> tuple[Any, Any]:
         frames = self._frames(waveform)
         if self.uses_fft:
             return ops.rfft(frames * self._window.astype("float32"))
-        spectrum = ops.matmul(frames, self._kernel)
-        return spectrum[..., : self.bins], spectrum[..., self.bins :]
+        # Around its middle a frame is the sum of an even part, which alone has a cosine transform,
+        # and an odd part, which alone has a sine transform: half the products of a whole DFT.
+        middle = self.n_fft // 2
+        first, mirrored = frames[..., 1:middle], frames[..., :middle:-1]
+        ends = frames[..., :1], frames[..., middle : middle + 1]
+        even = ops.concatenate([ends[0], first + mirrored, ends[1]], axis=-1)
+        return ops.matmul(even, self._even_kernel), ops.matmul(first - mirrored, self._odd_kernel)
 
     def _frames(self, waveform: Any) -> Any:
         *leading, samples = ops.shape(waveform)
