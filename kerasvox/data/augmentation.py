@@ -5,6 +5,8 @@ random comes from the generator that it is given.
 """
 
 import math
+from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 import soxr
@@ -16,20 +18,28 @@ _EQUALIZER_BANDS = 8
 _MEL_BEND = 8000 / 700
 
 
-def circular_shift(signal: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Rotate a signal in time by an offset drawn from its whole length.
+class Signal(Protocol):
+    """What an excerpt is cut from: a float32 array of shape `(samples,)`, or a file read as one."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    def __getitem__(self, stretch: slice, /) -> np.ndarray:
+        """Return the samples of a slice without a step."""
+
+
+def draw_shift(samples: int, generator: np.random.Generator) -> int:
+    """Draw by how much a signal is rotated in time, from its whole length.
 
     Shifting the accompaniment against the voice makes a new mixture of the same two sources
-    (Huang et al., TASLP 2015, Sec. IV-C, in steps of 10,000 samples).
+    (Huang et al., TASLP 2015, Sec. IV-C, in steps of 10,000 samples). What was at sample `i` is
+    then at `i` plus the offset; `excerpt` reads around the ends, so nothing needs to be moved.
 
     Args:
-        signal: array of shape `(samples,)`.
+        samples: length of the signal, 1 or more.
         generator: where the offset comes from.
-
-    Returns:
-        The rotated copy, of the same shape and power.
     """
-    return np.roll(signal, generator.integers(len(signal)))
+    return int(generator.integers(samples))
 
 
 def draw_speed(limit: float, generator: np.random.Generator) -> float:
@@ -52,13 +62,13 @@ def stretch_length(samples: int, speed: float) -> int:
     return math.ceil(samples * speed)
 
 
-def excerpt(signal: np.ndarray, start: int, samples: int, speed: float = 1.0) -> np.ndarray:
+def excerpt(signal: Signal, start: int, samples: int, speed: float = 1.0) -> np.ndarray:
     """Cut a stretch out of a signal that repeats for ever, and play it at a speed.
 
     Only the stretch itself is resampled (soxr, high quality), never the whole signal.
 
     Args:
-        signal: array of shape `(length,)`, length at least 1.
+        signal: array of shape `(length,)`, length at least 1, or what can be sliced as one.
         start: the first sample of the stretch; reading goes on at the signal's start once its end
             is reached, as often as needed.
         samples: how many samples come out.
@@ -75,29 +85,38 @@ def excerpt(signal: np.ndarray, start: int, samples: int, speed: float = 1.0) ->
     return played[first : first + samples]
 
 
-def equalize(signal: np.ndarray, limit: float, generator: np.random.Generator) -> np.ndarray:
-    """Change the colour of a signal: a smooth random gain over frequency, at equal power.
+def draw_equalizer(limit: float, generator: np.random.Generator) -> np.ndarray | None:
+    """Draw the gains of an equaliser, uniformly in dB and each by itself.
 
-    Gains are drawn uniformly in dB at eight frequencies, equally far apart on the mel scale from
-    0 to half the rate, and joined by straight lines. It makes other microphones, rooms and voices
-    out of the few that train.
+    Args:
+        limit: the largest gain or loss in dB, 0 or more; 0 means no equaliser.
+        generator: where the gains come from.
+
+    Returns:
+        Array of eight gains in dB, or None.
+    """
+    return generator.uniform(-limit, limit, _EQUALIZER_BANDS) if limit else None
+
+
+def equalize(signal: np.ndarray, gains: np.ndarray | None) -> np.ndarray:
+    """Change the colour of a signal: a smooth gain over frequency, at equal power.
+
+    The gains hold at frequencies that are equally far apart on the mel scale, from 0 to half the
+    rate, and are joined by straight lines. It makes other microphones, rooms and voices out of
+    the few that train.
 
     Args:
         signal: float32 array of shape `(samples,)`.
-        limit: the largest gain or loss in dB, 0 or more; 0 returns the signal as it is.
-        generator: where the gains come from.
+        gains: in dB, see `draw_equalizer`; None returns the signal as it is.
 
     Returns:
         Array of the signal's shape, dtype and power; the filter is circular, without delay.
     """
-    if not limit:
+    if gains is None:
         return signal
-    gains = generator.uniform(-limit, limit, _EQUALIZER_BANDS)
     spectrum = np.fft.rfft(signal)
-    places = np.linspace(0.0, 1.0, len(spectrum))
-    # mel(f) is proportional to log(1 + f / 700 Hz).
-    mel = np.log1p(places * _MEL_BEND) / np.log1p(_MEL_BEND)
-    spectrum *= 10.0 ** (np.interp(mel, np.linspace(0.0, 1.0, _EQUALIZER_BANDS), gains) / 20.0)
+    places = _mel_places(len(spectrum))
+    spectrum *= 10.0 ** (np.interp(places, np.linspace(0.0, 1.0, len(gains)), gains) / 20.0)
     coloured = np.fft.irfft(spectrum, len(signal))
     power = np.sum(np.square(coloured))
     if power == 0.0:
@@ -141,9 +160,18 @@ def draw_gains(
     return 10.0 ** (mixture_level / 20.0) * relative / np.linalg.norm(relative)
 
 
-def _read(signal: np.ndarray, start: int, samples: int) -> np.ndarray:
+@lru_cache(maxsize=4)
+def _mel_places(bins: int) -> np.ndarray:
+    """Return where the bins of a spectrum lie on the mel scale, from 0 to 1."""
+    places = np.linspace(0.0, 1.0, bins)
+    # mel(f) is proportional to log(1 + f / 700 Hz).
+    return np.log1p(places * _MEL_BEND) / np.log1p(_MEL_BEND)
+
+
+def _read(signal: Signal, start: int, samples: int) -> np.ndarray:
     start %= len(signal)
     head = signal[start : start + samples]
-    if len(head) == samples:
+    missing = samples - len(head)
+    if not missing:
         return head
-    return np.concatenate([head, np.resize(signal, samples - len(head))])
+    return np.concatenate([head, np.resize(signal[: min(missing, len(signal))], missing)])

@@ -29,6 +29,7 @@ class Report:
         rates: how many clips have which rate in Hz.
         channels: how many clips have how many channels.
         findings: what is wrong, by path.
+        published: how many clips each split has as published, if it was.
     """
 
     directory: Path
@@ -37,6 +38,7 @@ class Report:
     rates: dict[int, int]
     channels: dict[int, int]
     findings: tuple[Finding, ...]
+    published: dict[str, int] | None = None
 
     @property
     def errors(self) -> int:
@@ -55,7 +57,7 @@ class Report:
             "splits": {
                 split: {
                     "clips": self.clips[split],
-                    "published": SIZES[split],
+                    **({"published": self.published[split]} if self.published else {}),
                     "seconds": round(self.seconds[split], 3),
                 }
                 for split in SPLITS
@@ -101,6 +103,7 @@ def check(directory: str | Path, progress: Callable[[list[Path]], Iterable[Path]
         rates=_counts(inspection.rate for inspection in inspections),
         channels=_counts(inspection.channels for inspection in inspections),
         findings=tuple(sorted(findings, key=lambda finding: finding.path)),
+        published=SIZES,
     )
 
 

@@ -62,7 +62,7 @@ def test_a_missing_folder_is_one_line(tmp_path):
     result = kerasvox("data", "check", "nowhere", folder=tmp_path)
     assert result.returncode == 1
     assert result.stdout == ""
-    assert result.stderr == "kerasvox: nowhere: is not a folder; give the folder of MIR-1K\n"
+    assert result.stderr == "kerasvox: nowhere: is not a folder; give that of a data set\n"
 
 
 def test_a_missing_argument_is_wrong_usage(tmp_path):

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasvox.data.augmentation import (
-    circular_shift,
+    draw_equalizer,
     draw_gains,
+    draw_shift,
     draw_speed,
     equalize,
     excerpt,
@@ -29,18 +30,15 @@ def dominant_frequency(signal, rate=16000):
 
 
 @given(length=st.integers(1, 300), seed=SEEDS)
-def test_circular_shift_is_a_rotation_that_leaves_its_input_alone(length, seed):
+def test_a_shifted_excerpt_is_a_rotation(length, seed):
     signal = np.arange(length, dtype=np.float32)
-    shifted = circular_shift(signal, np.random.default_rng(seed))
-    np.testing.assert_array_equal(np.roll(shifted, -int(shifted.argmin())), signal)
-    np.testing.assert_array_equal(signal, np.arange(length))
-    assert np.sum(shifted**2) == pytest.approx(np.sum(signal**2))
+    shift = draw_shift(length, np.random.default_rng(seed))
+    np.testing.assert_array_equal(excerpt(signal, -shift, length), np.roll(signal, shift))
 
 
 def test_circular_shift_reaches_every_offset():
     generator = np.random.default_rng(0)
-    signal = np.arange(5)
-    assert {circular_shift(signal, generator)[0] for _ in range(200)} == set(range(5))
+    assert {draw_shift(5, generator) for _ in range(200)} == set(range(5))
 
 
 @given(
@@ -131,7 +129,7 @@ def test_balance_favours_neither_source():
 @given(samples=st.integers(1, 3000), limit=st.floats(0.1, 20), seed=SEEDS)
 def test_equalizing_keeps_power_length_and_type(samples, limit, seed):
     signal = noise((samples,), seed)
-    coloured = equalize(signal, limit, np.random.default_rng(seed))
+    coloured = equalize(signal, draw_equalizer(limit, np.random.default_rng(seed)))
     assert coloured.shape == signal.shape
     assert coloured.dtype == np.float32
     assert np.sum(coloured**2) == pytest.approx(np.sum(signal**2), rel=1e-4)
@@ -139,7 +137,7 @@ def test_equalizing_keeps_power_length_and_type(samples, limit, seed):
 
 def test_equalizing_changes_colour_within_the_limit():
     signal = noise((16000,), 0)
-    coloured = equalize(signal, 10.0, np.random.default_rng(1))
+    coloured = equalize(signal, draw_equalizer(10.0, np.random.default_rng(1)))
     gain = 20 * np.log10(np.abs(np.fft.rfft(coloured)) / np.abs(np.fft.rfft(signal)))
     gain = gain[100:-100]
     assert 5 < gain.max() - gain.min() <= 20.01
@@ -149,5 +147,6 @@ def test_equalizing_changes_colour_within_the_limit():
 def test_equalizing_by_nothing_or_silence_changes_nothing():
     signal, silence = noise((100,), 0), np.zeros(100, np.float32)
     generator = np.random.default_rng(0)
-    assert equalize(signal, 0.0, generator) is signal
-    np.testing.assert_array_equal(equalize(silence, 10.0, generator), silence)
+    assert equalize(signal, draw_equalizer(0.0, generator)) is signal
+    gains = draw_equalizer(10.0, generator)
+    np.testing.assert_array_equal(equalize(silence, gains), silence)

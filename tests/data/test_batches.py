@@ -42,7 +42,7 @@ def test_a_batch_has_its_shape_and_is_finite(speed):
     assert np.isfinite(batch).all()
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32), step=st.integers(0, 10**6))
 def test_a_batch_depends_on_seed_and_step_alone(seed, step):
     sources = clips(900, 2000)
@@ -61,6 +61,48 @@ def test_a_resumed_stream_goes_on_where_it_stopped():
     assert all(isinstance(item, tuple) and len(item) == 1 for item in whole)
     for (expected,), (found,) in zip(whole[3:], resumed, strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    workers=st.sampled_from([1, 2, 3, 4, 6, 12]),
+    seed=st.integers(0, 2**32),
+    step=st.integers(0, 10**6),
+)
+def test_the_workers_together_make_the_batch_of_one_process(workers, seed, step):
+    batches = make(clips(900, 2000), batch_size=12, seed=seed, speed=0.1, equalization=6.0)
+    parts = [next(batches.stream(step, worker, workers))[0] for worker in range(workers)]
+    assert {len(part) for part in parts} == {12 // workers}
+    np.testing.assert_array_equal(np.concatenate(parts), batches.batch(step))
+
+
+@pytest.mark.parametrize(
+    ("worker", "workers", "named"),
+    [(0, 3, "3 workers"), (0, 8, "8 workers"), (2, 2, "worker is 2"), (-1, 2, "worker is -1")],
+)
+def test_workers_that_do_not_fit_are_refused_at_once(worker, workers, named):
+    with pytest.raises(UsageError, match=named):
+        make(clips(900)).stream(0, worker, workers)
+
+
+def test_the_clips_of_a_step_are_those_its_batch_was_cut_from():
+    constant = [np.full((2, 50), 1.0 + index, np.float32) for index in range(40)]
+    batches = make(constant, samples=50, batch_size=4, remix=0.5)
+    for clip in batches._clips:
+        clip.unit_gains = np.ones((2, 1))  # so that a level tells the clip
+    batches.level = (-3.0103, -3.0103)
+    for step in range(5):
+        found = np.unique(np.round(batches.batch(step)[:, :, 0] / 0.5)).astype(int) - 1
+        assert batches.clips_of(step) == list(found)
+
+
+def test_a_seed_gives_the_batches_that_it_always_gave():
+    constant = [np.full((2, length), 1.0, np.float32) for length in (900, 2000, 30000, 70)]
+    batches = make(constant, seed=3, speed=0.6, equalization=10.0, remix=0.7)
+    assert [batches.clips_of(step) for step in (0, 1, 77)] == [[1, 2], [0, 2], [1, 2]]
+    ramp = make([numbered(0, 5000)], seed=3, remix=0.7, speed=0.0)
+    firsts = [[0.0065382, 0.0214607], [0.0108304, 0.0477897]]
+    np.testing.assert_allclose(ramp.batch(5)[:2, :, 0], firsts, rtol=1e-5)
 
 
 def test_the_clips_are_left_as_they_are():
@@ -169,6 +211,8 @@ def test_unusable_clips_are_refused(sources):
         ("speed", -0.1),
         ("level", (-12.0, -30.0)),
         ("balance", -1.0),
+        ("polarity", 1.1),
+        ("channel_swap", -0.1),
     ],
 )
 def test_an_argument_out_of_its_range_is_named(argument, value):
@@ -188,3 +232,56 @@ def test_weights_that_do_not_fit_are_refused(weights):
     clips = [np.ones((2, 100), np.float32)] * 2
     with pytest.raises(UsageError, match="weights"):
         TrainingBatches(clips, batch_size=1, samples=10, seed=0, weights=weights)
+
+
+def stereo(*levels):
+    """Clips of which each channel of each source has a level (and so a shape) of its own."""
+    ramp = np.arange(1, 41, dtype=np.float32)
+    return [np.stack([[ramp**p, ramp**q] for p, q in pairs]) for pairs in levels]
+
+
+def exponents(batch):
+    """Tell from an excerpt, a whole clip of `stereo`, which power of the ramp it is."""
+    return np.round(np.log(batch[..., 3] / batch[..., 1]) / np.log(2)).astype(int)
+
+
+def test_an_example_of_stereo_clips_has_one_channel_drawn_at_random():
+    options = {"samples": 40, "batch_size": 60, "circular_shift": False, "remix": 0.0}
+    found = exponents(make(stereo(((1, 2), (3, 4))), **options).batch(0))
+    assert {tuple(pair) for pair in found.tolist()} == {(1, 3), (2, 4)}
+
+
+def test_a_channel_swap_parts_the_channels_of_the_sources():
+    options = {"samples": 40, "batch_size": 200, "circular_shift": False, "remix": 0.0}
+    found = exponents(make(stereo(((1, 2), (3, 4))), channel_swap=0.5, **options).batch(0))
+    pairs, counts = np.unique(found, axis=0, return_counts=True)
+    assert pairs.tolist() == [[1, 3], [1, 4], [2, 3], [2, 4]]
+    assert counts.min() > 25
+    always = exponents(make(stereo(((1, 2), (3, 4))), channel_swap=1.0, **options).batch(0))
+    assert {tuple(pair) for pair in always.tolist()} == {(1, 3), (2, 4)}
+
+
+def test_mono_and_stereo_clips_may_be_mixed():
+    sources = [*clips(900), np.stack([clips(800)[0], clips(800)[0]], axis=1)]
+    batch = make(sources, channel_swap=0.5, speed=0.1).batch(3)
+    assert batch.shape == (4, 2, 500)
+    assert np.isfinite(batch).all()
+
+
+def test_polarity_turns_sources_upside_down_by_themselves():
+    constant = [np.full((2, 50), 1.0, np.float32)]
+    options = {"samples": 50, "batch_size": 400, "level": (-3.0, -3.0)}
+    plain = make(constant, **options).batch(0)
+    signs = np.sign(make(constant, polarity=0.25, **options).batch(0)[:, :, 0])
+    assert np.mean(signs < 0) == pytest.approx(0.25, abs=0.05)
+    assert np.mean(signs.prod(axis=1) < 0) == pytest.approx(0.375, abs=0.07)
+    turned = make(constant, polarity=1.0, **options).batch(0)
+    np.testing.assert_array_equal(turned, -plain)
+
+
+@pytest.mark.parametrize("changes", [{"polarity": 0.5}, {"speed": 0.1}, {"equalization": 6.0}])
+def test_an_augmentation_is_reproducible_and_changes_the_batch(changes):
+    sources = clips(900, 2000)
+    batch = make(sources, **changes).batch(4)
+    np.testing.assert_array_equal(batch, make(sources, **changes).batch(4))
+    assert not np.array_equal(batch, make(sources).batch(4))
