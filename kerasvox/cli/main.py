@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kerasvox import __version__
-from kerasvox.cli import data, demo, evaluate, export, models, separate, serve, train
+from kerasvox.cli import data, demo, doctor, evaluate, export, models, separate, serve, train
 from kerasvox.errors import KerasvoxError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command()(export.export)
 app.command()(serve.serve)
 app.command()(models.models)
 app.command()(demo.demo)
+app.command()(doctor.doctor)
 app.add_typer(data.app, name="data")
 
 

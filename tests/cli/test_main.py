@@ -6,7 +6,7 @@ import pytest
 
 import kerasvox
 
-EXAMPLES = ("separate", "train", "evaluate", "export", "serve", "models", "demo")
+EXAMPLES = ("separate", "train", "evaluate", "export", "serve", "models", "demo", "doctor")
 
 
 def run(*arguments, **options):

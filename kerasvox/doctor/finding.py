@@ -1,0 +1,36 @@
+"""One result of the examination."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Status = Literal["ok", "warning", "broken"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at, told in one line.
+
+    Attributes:
+        check: which part of the examination it belongs to, such as `"decoder"`.
+        subject: what was looked at, such as `"mp3"`.
+        status: `"ok"`; `"warning"`, which kerasvox can do without; or `"broken"`.
+        found: what was found.
+        advice: what to do about it; empty where there is nothing to do.
+        data: measured values, for programs.
+    """
+
+    check: str
+    subject: str
+    status: Status
+    found: str
+    advice: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as it goes into the JSON report."""
+        return asdict(self)
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error as one line: its type, and its message without line breaks."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
