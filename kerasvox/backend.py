@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kerasvox.errors import UsageError
+
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
@@ -30,13 +32,47 @@ def quiet_libraries() -> Iterator[None]:
             os.close(terminal)
 
 
-def start_backend() -> None:
-    """Import Keras and run a first operation, with nothing of it on the terminal."""
+def start_backend(operate: bool = True) -> None:
+    """Import Keras and run a first operation, with nothing of it on the terminal.
+
+    Args:
+        operate: whether to run the operation; a cluster of TensorFlow's starts before any.
+
+    Raises:
+        UsageError: if the backend that Keras is set to is unknown or not installed.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # The metric's small products are no work for many threads, which would fight with the
     # backend's own for the cores; read when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with quiet_libraries():
-        import keras
+    try:
+        with quiet_libraries():
+            import keras
 
-        keras.ops.ones(1)
+            if operate:
+                keras.ops.ones(1)
+    except (ImportError, ValueError) as error:
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        raise UsageError(
+            f"Keras cannot start its backend {backend} ({' '.join(str(error).split())}); install "
+            "it, or set the environment variable KERAS_BACKEND to one that is: tensorflow or jax"
+        ) from error
+
+
+def require_tensorflow_backend(what: str) -> None:
+    """Say in one line that something is TensorFlow's alone, where Keras runs on another backend.
+
+    Args:
+        what: the subject of the sentence, such as `"a SavedModel"`.
+
+    Raises:
+        UsageError: if Keras' backend is not TensorFlow.
+    """
+    import keras
+
+    backend = keras.config.backend()
+    if backend != "tensorflow":
+        raise UsageError(
+            f"{what} needs TensorFlow and Keras runs on {backend} here; "
+            "install tensorflow and run it with KERAS_BACKEND=tensorflow"
+        )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasvox import presets
+from kerasvox.backend import require_tensorflow_backend
 from kerasvox.export.options import check_options
 
 
@@ -35,12 +36,14 @@ def export(
         dict of `path` and of the parity `report`.
 
     Raises:
-        UsageError: if an argument is out of its range.
+        UsageError: if an argument is out of its range, or Keras runs on another backend than
+            TensorFlow.
         PresetError: if there is no such preset, or it is damaged.
         AudioError: if a file cannot be read, or holds NaN or infinite samples.
         ExportError: if the export cannot be made or differs from the model. Nothing is left then.
     """
     check_options(format, version=version, opset=opset, dtype=dtype, max_seconds=max_seconds)
+    require_tensorflow_backend("an export")  # the graph of either format is traced by it
     directory = presets.preset_directory(preset)
     if format == "onnx":
         from kerasvox.export.onnx import export_onnx

@@ -1,5 +1,6 @@
-"""From a recipe to what trains: separator, loss, batches, optimiser."""
+"""From a recipe to what trains: separator, loss, batches."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,6 +9,8 @@ import numpy as np
 from kerasvox import presets
 from kerasvox.data.batches import TrainingBatches
 from kerasvox.data.clip import Clip
+from kerasvox.data.shards.shard_clip import ShardClip
+from kerasvox.data.sources import Sources
 from kerasvox.errors import UsageError
 from kerasvox.models.drnn.discriminative_loss import DiscriminativeLoss
 from kerasvox.models.drnn.separator import DRNNSeparator
@@ -18,6 +21,7 @@ from kerasvox.models.spectrogram_fusion.minimum_difference_mask_loss import (
 from kerasvox.models.spectrogram_fusion.multi_task_loss import MultiTaskLoss
 from kerasvox.models.spectrogram_fusion.separator import SpectrogramFusionSeparator
 from kerasvox.models.spectrogram_fusion.two_head_separator import TwoHeadSeparator
+from kerasvox.training.precision import layers_in
 from kerasvox.training.sections import FusionRecipe, Recipe
 
 # By the recipe's system: the separator and the loss.
@@ -27,7 +31,16 @@ _SYSTEMS: dict[str, tuple[type[Separator], type[keras.losses.Loss]]] = {
     "spectrogram_fusion": (SpectrogramFusionSeparator, MinimumDifferenceMaskLoss),
 }
 # What the data section says of the clips, or in other units.
-_NOT_OF_BATCHES = {"set", "held_out_songs", "held_out_singer", "seconds", "equal_singers"}
+_NOT_OF_BATCHES = {
+    "set",
+    "decoder",
+    "split_seed",
+    "held_out_songs",
+    "held_out_singer",
+    "seconds",
+    "equal_singers",
+    "channels",
+}
 
 
 def build_separator(recipe: Recipe) -> Separator:
@@ -38,12 +51,42 @@ def build_separator(recipe: Recipe) -> Separator:
             stage does not fit.
         PresetError: if that preset cannot be loaded.
     """
+    _check_precision(recipe)
     kind, _ = _SYSTEMS[recipe.model.system]
     # What the recipe leaves out takes the default of the class.
     arguments = recipe.model.model_dump(exclude={"system"}, exclude_unset=True)
-    if isinstance(recipe, FusionRecipe) and recipe.stages.first is not None:
-        return _with_first_stage(recipe, arguments)
-    return kind(**arguments, name=recipe.name)
+    with layers_in(recipe.precision):
+        if isinstance(recipe, FusionRecipe) and recipe.stages.first is not None:
+            return _with_first_stage(recipe, arguments)
+        return kind(**arguments, name=recipe.name)
+
+
+def _check_precision(recipe: Recipe) -> None:
+    if recipe.precision != "mixed_float16" or not isinstance(recipe, FusionRecipe):
+        return
+    devices = keras.distribution.list_devices() if keras.config.backend() == "jax" else []
+    if any(device.startswith("cpu") for device in devices):
+        raise UsageError(
+            "precision is 'mixed_float16', in which JAX has no attention on CPUs; take "
+            "'mixed_bfloat16' or 'float32'"
+        )
+
+
+def float32_twin(recipe: Recipe, separator: Separator) -> Separator:
+    """Return the separator that users get: the same weights, all sums in float32.
+
+    Half precision is a matter of training on a device that gains by it; a preset runs anywhere.
+
+    Args:
+        recipe: its recipe.
+        separator: the trained separator, whose layers compute as `recipe.precision` says.
+    """
+    if recipe.precision == "float32":
+        return separator
+    twin = build_separator(recipe.model_copy(update={"precision": "float32"}))
+    twin.build()
+    twin.set_weights(separator.get_weights())
+    return twin
 
 
 def _with_first_stage(recipe: FusionRecipe, arguments: dict[str, Any]) -> Separator:
@@ -80,11 +123,29 @@ def build_loss(recipe: Any) -> keras.losses.Loss:
 
 
 def build_batches(
-    recipe: Recipe, separator: Separator, clips: list[Clip], sources: list[np.ndarray]
+    recipe: Recipe,
+    separator: Separator,
+    clips: Sequence[Clip],
+    sources: Sequence[np.ndarray | Sources] | None = None,
 ) -> TrainingBatches:
-    """Return the batches of a recipe; examples are whole hops long."""
+    """Return the batches of a recipe; examples are whole hops long.
+
+    Args:
+        recipe: the recipe.
+        separator: what it trains, for its sample rate and hop.
+        clips: the clips that train.
+        sources: theirs, if they were read already.
+
+    Raises:
+        DataError: if a clip cannot be read. Of shards nothing is read before it is needed.
+    """
     options, hop = recipe.data, separator.stft.hop
-    weights = np.array([source.shape[1] for source in sources], "float64")
+    if sources is None:
+        sources = _sources(recipe, separator.sample_rate, clips)
+    lengths = [
+        source.shape[-1] if isinstance(source, np.ndarray) else source.samples for source in sources
+    ]
+    weights = np.array(lengths, "float64")
     if options.equal_singers:
         singers = np.array([clip.singer for clip in clips])
         for singer in set(singers):
@@ -98,12 +159,11 @@ def build_batches(
     )
 
 
-def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Return Adam with the recipe's learning rates along half a cosine and its clip norm."""
-    options = recipe.optimizer
-    rates = keras.optimizers.schedules.CosineDecay(
-        options.learning_rate,
-        decay_steps=recipe.steps,
-        alpha=options.final_learning_rate / options.learning_rate,
-    )
-    return keras.optimizers.Adam(rates, global_clipnorm=options.clip_norm)
+def _sources(recipe: Recipe, rate: int, clips: Sequence[Clip]) -> Sequence[Sources]:
+    downmix = recipe.data.channels == "downmix"
+    # In shards there is nothing to decode.
+    if recipe.data.decoder == "tfio" and not any(isinstance(clip, ShardClip) for clip in clips):
+        from kerasvox.data.tfio import graph_sources
+
+        return graph_sources(clips, rate, downmix)
+    return [clip.training_sources(rate, downmix) for clip in clips]

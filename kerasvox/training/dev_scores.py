@@ -5,13 +5,16 @@ from typing import Any
 
 import keras
 
+from kerasvox.training.averaged_weights import averaged_weights
+
 Means = dict[str, dict[str, float]]
 
 
 class DevScores(keras.callbacks.Callback):
     """Scores the model after each epoch and notes the best one in the run's state.
 
-    The score that picks is GNSDR of the vocals, as in the DRNN authors' code.
+    The score that picks is GNSDR of the vocals, as in the DRNN authors' code. Where the optimiser
+    averages the weights, the average is scored.
 
     Args:
         score: returns the means of the model as it is now, `{stem: {"GNSDR": dB, ...}}`.
@@ -25,11 +28,13 @@ class DevScores(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Score, and put the scores into the logs for the callbacks that come after."""
-        means = self.score()
+        with averaged_weights(self.model):
+            means = self.score()
         if logs is not None:
             for stem, scores in means.items():
                 logs.update({f"dev_{stem}_{name}": dB for name, dB in scores.items()})
         best = self.state.get("best")
         if best is None or means["vocals"]["GNSDR"] > best["dev"]["vocals"]["GNSDR"]:
-            step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+            # Counted in batches: an optimiser counts updates, of which there may be fewer.
+            step = (epoch + 1) * self.params["steps"]
             self.state["best"] = {"epoch": epoch + 1, "step": step, "dev": means}

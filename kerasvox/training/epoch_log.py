@@ -2,6 +2,8 @@
 
 import csv
 import io
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,18 @@ class EpochLog(keras.callbacks.Callback):
         """Add the row of an epoch."""
         values = {name: float(value) for name, value in (logs or {}).items()}
         self.state.setdefault("history", []).append({"epoch": epoch + 1, **values})
+        # Where the disk is full, the checkpoint says so; the next row brings this one along.
+        with suppress(OSError):
+            self._write()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Say it where even the last row could not be written."""
+        try:
+            self._write()
+        except OSError as error:
+            print(f"kerasvox: {self.path}: cannot be written ({error})", file=sys.stderr)
+
+    def _write(self) -> None:
         text = io.StringIO()
         writer = csv.DictWriter(text, self.state["history"][0], lineterminator="\n")
         writer.writeheader()

@@ -33,7 +33,8 @@ class MagnitudeTraining(keras.Model):
     """
 
     def __init__(self, separator: Separator, **kwargs: Any):
-        super().__init__(**kwargs)
+        # Keras scales the loss by the policy of the model that is compiled: the separator's.
+        super().__init__(**{"dtype": separator.dtype_policy, **kwargs})
         self.autocast = False
         self.separator = separator
 

@@ -8,6 +8,7 @@ from kerasvox import presets
 from kerasvox.evaluation.perceptual import METRICS
 from kerasvox.training.card_texts import system_texts
 from kerasvox.training.metrics import read_metrics
+from kerasvox.training.optimizer_text import optimizer_text
 from kerasvox.training.recipe import read_recipe
 from kerasvox.training.sections import Recipe
 
@@ -108,15 +109,13 @@ def _score_table(scores: dict[str, Any]) -> str:
 
 
 def _training(recipe: Recipe, training: dict[str, Any], objective: str) -> str:
-    software, data, optimizer = training["software"], training["data"], recipe.optimizer
+    software, data = training["software"], training["data"]
     return _paragraph(
         f"{data['train']['clips']} MIR-1K clips (singers abjones and amy) as split by Huang et "
         f"al.; the weights after step {training['step']} of {recipe.steps} scored best on the "
         f"{data['dev']['clips']} dev clips. Seed {training['seed']}; kerasvox "
         f"{software['kerasvox']}, commit {software['commit']}; Keras {software['keras']} on "
-        f"{software['backend']}. {objective} Adam, learning rate "
-        f"{optimizer.learning_rate:g} to {optimizer.final_learning_rate:g} along half a cosine, "
-        f"gradients clipped to a norm of {optimizer.clip_norm:g}, batches of "
+        f"{software['backend']}. {objective} {optimizer_text(recipe)}, batches of "
         f"{recipe.data.batch_size} x {recipe.data.seconds:g} s. {_augmentation(recipe)}"
     )
 

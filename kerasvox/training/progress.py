@@ -2,11 +2,14 @@
 
 import math
 import sys
+import time
 from typing import Any
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+_SECONDS = 0.5
 
 
 class TrainingProgress(keras.callbacks.Callback):
@@ -21,6 +24,7 @@ class TrainingProgress(keras.callbacks.Callback):
     def __init__(self, steps: int, done: int, steps_per_epoch: int):
         super().__init__()
         self.steps_per_epoch = steps_per_epoch
+        self._read = -math.inf  # when the loss was read last
         self.progress = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -37,7 +41,11 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move on by a step."""
-        self.progress.update(self.task, advance=1, loss=float((logs or {}).get("loss", math.nan)))
+        self.progress.update(self.task, advance=1)
+        # Reading the loss waits for the device, so it is not done faster than anyone can read.
+        if time.monotonic() - self._read >= _SECONDS:
+            self._read = time.monotonic()
+            self.progress.update(self.task, loss=float((logs or {}).get("loss", math.nan)))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Print a line with the scores."""

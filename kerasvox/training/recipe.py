@@ -63,8 +63,8 @@ def _explain(fault: Any, kind: type[Recipe]) -> str:
         return f"unknown key {where!r}; {hint}"
     if fault["type"] == "missing":
         return f"{where!r} is missing"
-    if not where:
-        return fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error":  # one of our own, on a section or the whole
+        return (f"{where}: " if where else "") + fault["msg"].removeprefix("Value error, ")
     return f"{where} is {fault['input']!r}; {fault['msg']}"
 
 

@@ -2,16 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from kerasvox.training.optimizer_section import EarlyStoppingSection, OptimizerSection
+from kerasvox.training.section import Section
 
 Window = Literal["hann", "hamming", "sine"]
 Weight = Annotated[float, Field(ge=0)]
-
-
-class Section(BaseModel):
-    """A part of a recipe: no key that it does not know, no value of another type."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class DRNNSection(Section):
@@ -125,7 +122,15 @@ class StagesSection(Section):
 class DataSection(Section):
     """What a batch is made of: see `TrainingBatches`."""
 
-    set: Literal["mir1k"] = "mir1k"
+    set: Literal["mir1k", "stems"] = Field(
+        default="mir1k", description="clips of MIR-1K, or tracks whose stems are files"
+    )
+    decoder: Literal["default", "tfio"] = Field(
+        default="default", description="tfio decodes and resamples files in the tf.data graph"
+    )
+    split_seed: int = Field(
+        default=0, ge=0, description="chooses the split of tracks that no folder chooses"
+    )
     held_out_songs: int = Field(
         default=0, ge=0, description="training songs that score beside the dev clips instead"
     )
@@ -137,20 +142,24 @@ class DataSection(Section):
     equal_singers: bool = Field(
         default=False, description="draw every singer equally often, however many clips there are"
     )
+    channels: Literal["downmix", "random"] = Field(
+        default="downmix",
+        description="train on the mean of a stereo track's channels, or on one drawn at random",
+    )
+    channel_swap: float = Field(default=0.0, ge=0, le=1)
     circular_shift: bool = True
     remix: float = Field(default=0.0, ge=0, le=1)
     speed: float = Field(default=0.0, ge=0, lt=1)
     equalization: float = Field(default=0.0, ge=0)
+    polarity: float = Field(default=0.0, ge=0, le=1)
     level: tuple[float, float] = (-20.0, -20.0)
     balance: float = Field(default=0.0, ge=0)
 
-
-class OptimizerSection(Section):
-    """Adam; its learning rate falls from the first to the last value along half a cosine."""
-
-    learning_rate: float = Field(default=1e-3, gt=0)
-    final_learning_rate: float = Field(default=2e-5, gt=0)
-    clip_norm: float = Field(default=1.0, gt=0)
+    @model_validator(mode="after")
+    def _channels_to_swap(self) -> "DataSection":
+        if self.channel_swap and self.channels == "downmix":
+            raise ValueError("channel_swap needs channels: random; a downmix has none to swap")
+        return self
 
 
 class Recipe(Section):
@@ -164,8 +173,21 @@ class Recipe(Section):
         default=250, ge=1, description="steps between two dev scores and checkpoints"
     )
     model: DRNNSection | TwoHeadSection | FusionSection
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        default="float32", description="of the layers' sums while training; weights are float32"
+    )
     data: DataSection = DataSection()
     optimizer: OptimizerSection = OptimizerSection()
+    early_stopping: EarlyStoppingSection = EarlyStoppingSection()
+
+    @model_validator(mode="after")
+    def _warmup_ends(self) -> "Recipe":
+        warmup = self.optimizer.warmup_steps
+        if warmup is not None and warmup >= self.steps:
+            raise ValueError(
+                f"optimizer.warmup_steps is {warmup}; it must be below steps, {self.steps}"
+            )
+        return self
 
 
 class DRNNRecipe(Recipe):

@@ -1,37 +1,43 @@
 """From a recipe and data to a trained preset."""
 
+import hashlib
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
-import numpy as np
 
 from kerasvox import presets
 from kerasvox.data.clip import Clip
 from kerasvox.data.holdout import hold_out, hold_out_singer
-from kerasvox.data.mir1k import MIR1K
-from kerasvox.errors import DataError, RecipeError, UsageError
+from kerasvox.data.open_data import open_data
+from kerasvox.errors import DataError, RecipeError, TrainingError, UsageError
 from kerasvox.evaluation.quick import dev_scores
 from kerasvox.models.separator import Separator
+from kerasvox.training.averaged_weights import averaged_weights
 from kerasvox.training.build import (
     build_batches,
     build_loss,
-    build_optimizer,
     build_separator,
     first_stage_sha256,
+    float32_twin,
 )
 from kerasvox.training.checkpoint import Checkpoint, load_checkpoint, newest_state
-from kerasvox.training.dev_scores import DevScores
+from kerasvox.training.dev_score_rules import dev_score_rules, stopped_early
+from kerasvox.training.dev_scores import DevScores, Means
+from kerasvox.training.distribution.one_device import OneDevice
 from kerasvox.training.epoch_log import EpochLog
 from kerasvox.training.finite_loss import FiniteLoss
 from kerasvox.training.magnitude_training import MagnitudeTraining
 from kerasvox.training.metrics import write_training_metrics
 from kerasvox.training.model_card import write_card
+from kerasvox.training.optimizer import build_optimizer
 from kerasvox.training.progress import TrainingProgress
 from kerasvox.training.provenance import software
 from kerasvox.training.recipe import read_recipe
+from kerasvox.training.tensorboard_log import tensorboard_log
 
 _CHECKPOINTS = "checkpoints"
 _LOGS = "logs"
@@ -42,58 +48,95 @@ class Trainer:
 
     The folder ends as a preset: `config.json`, `model.weights.h5` (those of the best dev score,
     float16), `SHA256SUMS`, `recipe.yaml`, `metrics.json` and the card `README.md`; beside them
-    stand `logs/` (CSV and TensorBoard) and `checkpoints/`.
+    stand `logs/` (CSV and TensorBoard) and `checkpoints/`. Of several workers, the chief alone
+    scores and writes.
 
     Args:
         recipe: the recipe's YAML file.
         data: the folder of the data set.
         directory: the run's folder.
         resume: go on from the newest checkpoint of the folder, if it has one.
+        profile: write a TensorBoard profile of a few steps.
+        distribution: the devices that train, see `distribution.choose`; one by default.
 
     Raises:
         RecipeError: if the recipe cannot be used.
         DataError: if the data cannot be used.
-        UsageError: if the folder holds another run.
+        UsageError: if the folder holds another run, or the devices do not divide a batch.
+        TrainingError: if a worker does not come, or has another recipe or other data.
     """
 
     def __init__(
-        self, recipe: str | Path, data: str | Path, directory: str | Path, resume: bool = False
+        self,
+        recipe: str | Path,
+        data: str | Path,
+        directory: str | Path,
+        resume: bool = False,
+        *,
+        profile: bool = False,
+        distribution: OneDevice | None = None,
     ):
         self.recipe = read_recipe(recipe)
+        if profile and keras.config.backend() != "tensorflow":
+            raise UsageError(
+                f"TensorBoard's profile is TensorFlow's; the backend is {keras.config.backend()}: "
+                "leave --profile out, or set KERAS_BACKEND=tensorflow"
+            )
         self.directory = Path(directory)
+        self.profile = profile
         self.checkpoints = self.directory / _CHECKPOINTS
-        self.data_set = MIR1K(data)
+        self.distribution = distribution or OneDevice()
         # All that can be wrong is found out before the folder is touched.
         with _faults_of(recipe):
-            # Initialisers draw their seeds when layers are made, so this comes first.
-            keras.utils.set_random_seed(self.recipe.seed)
-            self.separator = build_separator(self.recipe)
-            self.loss = build_loss(self.recipe)
+            options = self.recipe.data
+            self.data_set = open_data(data, options.set, options.split_seed)
             self.clips = self._choose_clips()
-            self.batches = build_batches(
-                self.recipe, self.separator, self.clips["train"], self._sources("train")
-            )
-        self.dev = list(zip(self.clips["dev"], self._sources("dev"), strict=True))
-        self._claim_directory(Path(recipe), resume)
+        self._check_directory(resume)
         self.state = newest_state(self.checkpoints) or {
             "epoch": 0,
             "step": 0,
             "software": software(),
         }
+        self.distribution.start(self.recipe, self._facts())
+        with _faults_of(recipe):
+            with self.distribution.scope():
+                # Initialisers draw their seeds when layers are made, so this comes first.
+                keras.utils.set_random_seed(self.recipe.seed)
+                self.separator = build_separator(self.recipe)
+            self.loss = build_loss(self.recipe)
+            self.batches = build_batches(self.recipe, self.separator, self.clips["train"])
+        rate = self.separator.sample_rate
+        self.dev = [(clip, clip.sources(rate)) for clip in self.clips["dev"]]
+        if self.distribution.is_chief:
+            self._claim_directory(Path(recipe))
 
     def run(self) -> Path:
         """Train to the recipe's last step and write the preset; return its folder."""
-        model = MagnitudeTraining(self.separator)
-        model.compile(optimizer=build_optimizer(self.recipe), loss=self.loss)
-        model.build()
-        model.optimizer.build(model.trainable_variables)
+        self.distribution.run(self._train)
+        return self.directory
+
+    def _train(self) -> None:
+        model = self._build_model()
         if self.state["step"]:
             load_checkpoint(model, self.checkpoints, self.state["step"])
-        if self.state["epoch"] < self._epochs:
+        if self.state["epoch"] < self._epochs and not stopped_early(self.state):
             self._fit(model)
-        load_checkpoint(model, self.checkpoints, self.state["best"]["step"])
-        self._write_preset()
-        return self.directory
+        if self.distribution.is_chief:
+            if "best" not in self.state:
+                raise TrainingError(f"{self.checkpoints}: no checkpoint could be saved; make room")
+            load_checkpoint(model, self.checkpoints, self.state["best"]["step"])
+            with averaged_weights(model):
+                self._write_preset()
+        self.distribution.finish()
+
+    def _build_model(self) -> MagnitudeTraining:
+        with self.distribution.scope():
+            model = self.distribution.training_model(self.separator)
+            model.compile(optimizer=build_optimizer(self.recipe), loss=self.loss)
+            self.distribution.prepare_optimizer(model.optimizer)
+            model.build()
+            model.optimizer.build(model.trainable_variables)
+        return model
 
     @property
     def _epochs(self) -> int:
@@ -104,29 +147,53 @@ class Trainer:
         progress = TrainingProgress(
             self._epochs * steps_per_epoch, self.state["step"], steps_per_epoch
         )
-        callbacks = [
-            FiniteLoss(),
-            DevScores(lambda: dev_scores(self.separator, self.dev), self.state),
-            EpochLog(self.directory / _LOGS / "training.csv", self.state),
-            keras.callbacks.TensorBoard(self.directory / _LOGS / "tensorboard", write_graph=False),
-            Checkpoint(self.checkpoints, self.state),
-            progress,
-        ]
-        try:
+        shown = [progress] if self.distribution.is_chief else []
+        with closing(progress), self._faults_of_data():
             model.fit(
-                self.batches.stream(start=self.state["step"]),
+                self.distribution.feed(self.batches, self.state["step"]),
                 initial_epoch=self.state["epoch"],
                 epochs=self._epochs,
                 steps_per_epoch=steps_per_epoch,
-                callbacks=callbacks,
+                callbacks=[*self._callbacks(), *shown, *self.distribution.callbacks()],
                 shuffle=False,
                 verbose=0,
             )
-        finally:
-            progress.close()
 
-    def _sources(self, split: str) -> list[np.ndarray]:
-        return [clip.sources(self.separator.sample_rate) for clip in self.clips[split]]
+    @contextmanager
+    def _faults_of_data(self) -> Iterator[None]:
+        """Say which clip it was where Keras says only that there is no batch."""
+        try:
+            yield
+        except Exception as error:
+            if self.batches.fault is not None:
+                raise self.batches.fault from error
+            raise
+
+    def _callbacks(self) -> list[keras.callbacks.Callback]:
+        """Return what watches, scores, logs and saves, in the order in which they are called."""
+        finite = FiniteLoss(self._clips_of, self.checkpoints)
+        if not self.distribution.is_chief:
+            return [finite]
+        return [
+            finite,
+            DevScores(self._dev_scores, self.state),
+            *dev_score_rules(self.recipe, self.state),
+            EpochLog(self.directory / _LOGS / "training.csv", self.state),
+            *tensorboard_log(self.directory / _LOGS / "tensorboard", profile_batch=self._profiled),
+            Checkpoint(self.checkpoints, self.state),
+        ]
+
+    @property
+    def _profiled(self) -> tuple[int, int] | int:
+        """The first and the last step of the profile: after those that trace and warm up."""
+        left = self._epochs * self.recipe.steps_per_epoch - self.state["step"]
+        return (min(5, left), min(9, left)) if self.profile else 0
+
+    def _clips_of(self, step: int) -> list[str]:
+        return [self.clips["train"][number].name for number in self.batches.clips_of(step)]
+
+    def _dev_scores(self) -> Means:
+        return dev_scores(self.distribution.local(self.separator), self.dev)
 
     def _choose_clips(self) -> dict[str, list[Clip]]:
         """Return the clips that train, and those that score: dev clips and what is held out."""
@@ -143,8 +210,17 @@ class Trainer:
             clips = {"train": [clip for clip in kept if clip in clips["train"]], "dev": held_out}
         return clips
 
-    def _claim_directory(self, recipe: Path, resume: bool) -> None:
-        """Make the run's folder, and keep its recipe: a resumed run must have the same one."""
+    def _facts(self) -> dict[str, Any]:
+        """Return what must be the same on every worker."""
+        return {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "data": {split: _digest(clips) for split, clips in self.clips.items()},
+            "weights of stages.first": first_stage_sha256(self.recipe),
+            "checkpoint in the output folder, which all workers share": self.state["step"],
+        }
+
+    def _check_directory(self, resume: bool) -> None:
+        """A folder that holds a run is for resuming it, with the same recipe."""
         kept = self.directory / presets.RECIPE
         if kept.exists() and not resume:
             raise UsageError(f"{self.directory}: holds a run; add --resume or take another folder")
@@ -152,6 +228,10 @@ class Trainer:
             raise UsageError(
                 f"{self.directory}: its run has another recipe; give {kept} or another folder"
             )
+
+    def _claim_directory(self, recipe: Path) -> None:
+        """Make the run's folder, and keep its recipe."""
+        kept = self.directory / presets.RECIPE
         try:
             (self.directory / _LOGS).mkdir(parents=True, exist_ok=True)
             presets.replace_text(kept, recipe.read_text(encoding="utf-8"))
@@ -159,7 +239,7 @@ class Trainer:
             raise UsageError(f"{self.directory}: cannot be written ({error})") from error
 
     def _write_preset(self) -> None:
-        self.separator.save_to_preset(self.directory)
+        float32_twin(self.recipe, self.separator).save_to_preset(self.directory)
         # Scored again from the file: half precision is what users get.
         stored = Separator.from_preset(self.directory)
         write_training_metrics(
@@ -172,6 +252,12 @@ class Trainer:
             first_stage_sha256=first_stage_sha256(self.recipe),
         )
         write_card(self.directory)
+
+
+def _digest(clips: Sequence[Clip]) -> str:
+    """Say which clips these are, by their names and their files' sizes."""
+    sizes = [(clip.name, *(file.stat().st_size for file in clip.files)) for clip in clips]
+    return f"{len(clips)} clips, {hashlib.sha256(repr(sizes).encode()).hexdigest()[:12]}"
 
 
 @contextmanager

@@ -118,3 +118,32 @@ def test_stack_starts_as_in_the_authors_code():
 def test_stack_names_bad_arguments(arguments, message):
     with pytest.raises(UsageError, match=message):
         DeepRecurrentStack(**arguments)
+
+
+def test_gradient_of_the_recurrence_is_that_of_its_loop():
+    """The gradient is written by hand; the loop written plainly has the backend's own."""
+    tf = pytest.importorskip("tensorflow")
+    generator = np.random.default_rng(0)
+    inputs, start = (
+        tf.Variable(generator.normal(size=shape).astype("float32")) for shape in ((3, 7, 4), (3, 4))
+    )
+    layer = TemporalRecurrence()
+    layer.build(inputs.shape)
+    kernel = layer.recurrent_kernel.value
+
+    def plain():
+        state, states = start, []
+        for frame in range(7):
+            state = ops.relu(ops.matmul(state, kernel) + inputs[:, frame])
+            states.append(state)
+        return ops.stack(states, axis=1)
+
+    def run(function):
+        with tf.GradientTape() as tape:
+            outputs = function()
+            total = ops.sum(ops.sin(outputs))
+        return [outputs, *tape.gradient(total, [inputs, start, kernel])]
+
+    ours = tf.function(lambda: run(lambda: layer(inputs, initial_state=start)))()
+    for one, other in zip(ours, run(plain), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)

@@ -77,28 +77,6 @@ def test_a_seed_gives_the_same_weights(recipe, songs, tmp_path):
         np.testing.assert_allclose(one, other, atol=1e-3)
 
 
-def test_a_killed_run_resumes_to_the_same_weights(recipe, songs, tmp_path):
-    whole = Trainer(recipe, songs, tmp_path / "whole").run()
-    killed = tmp_path / "killed"
-    process = subprocess.Popen(
-        command(recipe, "--data", songs, "-o", killed), stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 120
-    while not list(killed.glob("checkpoints/step_*")):
-        assert process.poll() is None or list(killed.glob("checkpoints/step_*"))
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    resumed = Trainer(recipe, songs, killed, resume=True)
-    assert 0 < resumed.state["step"] <= 12
-    resumed.run()
-    for one, other in zip(*map(weights_of, (whole, killed)), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-3)
-    with (killed / "logs" / "training.csv").open() as file:
-        assert [int(row["epoch"]) for row in csv.DictReader(file)] == [1, 2, 3, 4]
-
-
 def test_ctrl_c_leaves_a_run_that_resumes(recipe, songs, tmp_path):
     text = recipe.read_text().replace("steps: 12", "steps: 30000")
     recipe.write_text(text)
@@ -166,7 +144,9 @@ def test_a_run_that_diverges_ends_and_keeps_what_was(recipe, songs, tmp_path):
     run = tmp_path / "run"
     text = recipe.read_text()
     recipe.write_text(text.replace("learning_rate: 0.01", "learning_rate: 1.0e+30"))
-    with pytest.raises(TrainingError, match="diverged: the loss of epoch 1 is nan"):
+    with pytest.raises(
+        TrainingError, match=r"the loss of step 2 is nan, its batch is made of .*amy_1_01"
+    ):
         Trainer(recipe, songs, run).run()
     assert not list(run.glob("checkpoints/step_*"))
     assert not (run / presets.WEIGHTS).exists()

@@ -34,14 +34,43 @@ class TemporalRecurrence(keras.layers.Layer):
         )
 
     def call(self, inputs: Any, initial_state: Any = None) -> Any:
-        def step(state: Any, product: Any) -> tuple[Any, Any]:
-            state = ops.relu(ops.matmul(state, self.recurrent_kernel) + product)
-            return state, state
-
         products = ops.transpose(inputs, (1, 0, 2))
         start = ops.zeros_like(products[0]) if initial_state is None else initial_state
-        _, states = ops.scan(step, start, products)
-        return ops.transpose(states, (1, 0, 2))
+        kernel = ops.cast(self.recurrent_kernel, products.dtype)
+        return ops.transpose(_recur(products, start, kernel), (1, 0, 2))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return tuple(input_shape)
+
+
+@ops.custom_gradient
+def _recur(products: Any, start: Any, kernel: Any) -> tuple[Any, Any]:
+    """Return every `h_t`, `(frames, batch, units)`, and their gradient.
+
+    Left to itself, a backend sums up the gradient of `U` frame by frame, a pass over a matrix of
+    the size of `U` each. Here the loop on the way back makes only the gradient of `a_t`; that of
+    `U` is one product over all frames.
+    """
+
+    def step(state: Any, product: Any) -> tuple[Any, Any]:
+        state = ops.relu(ops.matmul(state, kernel) + product)
+        return state, state
+
+    _, states = ops.scan(step, start, products)
+
+    def gradient(*given: Any, upstream: Any = None) -> tuple[Any, Any, Any]:
+        to_states = given[0] if upstream is None else upstream
+
+        def back(ahead: Any, frame: Any) -> tuple[Any, Any]:
+            state, to_state = frame
+            to_product = ops.where(state > 0, ops.matmul(ahead, transposed) + to_state, 0)
+            return to_product, to_product
+
+        transposed = ops.transpose(kernel)
+        frames = states, to_states
+        first, to_products = ops.scan(back, ops.zeros_like(start), frames, reverse=True)
+        before = ops.concatenate([start[None], states[:-1]], axis=0)
+        to_kernel = ops.tensordot(before, to_products, axes=((0, 1), (0, 1)))
+        return to_products, ops.matmul(first, transposed), to_kernel
+
+    return states, gradient

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from kerasvox.errors import UsageError
+from kerasvox.layers.lstm import LSTM
 from kerasvox.models.spectrogram_fusion.compression import compress, expand
 
 
@@ -77,7 +78,7 @@ class TwoHeadBiLSTM(keras.layers.Layer):
         self.dropout = dropout
         self.hidden = [
             keras.layers.Bidirectional(
-                keras.layers.LSTM(units, return_sequences=True, name=f"lstm_{layer}"),
+                LSTM(units, return_sequences=True, name=f"lstm_{layer}"),
                 name=f"bidirectional_{layer}",
             )
             for layer in range(1, depth + 1)
