@@ -19,7 +19,8 @@ def doctor(
 
     Versions and extras, the backend and its devices (a matmul runs on each and is compared with
     numpy's), the decoders (each decodes a tone), the metric, the presets (their sha256), and two
-    seconds of a song, separated. Exits with 1 if something is broken; warnings are of what can be done without.
+    seconds of a song, separated. Exits with 1 if something is broken; warnings are of what can be
+    done without.
 
     Example: `kerasvox doctor --json`
     """
