@@ -14,7 +14,9 @@ prints, as ratios measured in one run with synchronised steps of the recipes of 
   matrices of 2048 x 2048 reaches.
 
 Contestants are processes that take turns in short bursts, so that what else happens on the machine
-meets them alike; a ratio is the median over the rounds, the middle half of them beside it. Counted
+meets them alike; a ratio is the median over the rounds, the middle half of them beside it. (Not
+quite alike on a busy machine: PyTorch's threads wait for each other at every product and lose more
+when one is held up. `--cores 1` compares without that.) Counted
 are the products with the weights: two operations for a weight and frame forwards, and twice as
 many backwards, but none for the gradient of the features.
 """
@@ -32,6 +34,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasvox.data.prefetch import cores
+
 SYSTEMS = {"drnn": "drnn_mir1k", "bilstm": "two_head_bilstm_mir1k"}
 ZOO = Path(__file__).parents[1] / "zoo"
 MATMUL_SIZE = 2048
@@ -47,9 +51,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--burst", type=int, default=4, help="steps of a turn")
     parser.add_argument("--system", choices=SYSTEMS, action="append", help="by default all")
+    parser.add_argument("--cores", type=int, help="cores of every contestant; by default all")
     options = parser.parse_args()
+    if options.cores:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     systems = options.system or list(SYSTEMS)
-    result: dict = {"cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1)}
+    result: dict = {
+        "cores": cores(),
+        "load_before": round(os.getloadavg()[0], 1),
+    }
     feeds = {"memory": options.data, "shards": options.shards}
     result["input"] = {
         f"{SYSTEMS[system]}, {name}": waiting(system, folder, options.rounds)

@@ -120,6 +120,18 @@ def test_an_export_says_that_it_needs_tensorflow(preset, environment, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "options", [("--strategy", "mirrored"), ("--worker", 0, "--workers", "a:2222,b:2222")]
+)
+def test_a_strategy_says_that_it_needs_tensorflow(preset, environment, clips, tmp_path, options):
+    recipe = preset / presets.RECIPE
+    done = kerasvox(environment, "train", recipe, "--data", clips, "-o", tmp_path / "out", *options)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "is TensorFlow only and KERAS_BACKEND is jax" in line
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_backend_is_one_line(preset, environment, clips):
     environment = {**environment, "KERAS_BACKEND": "tensorflow"}
     done = kerasvox(environment, "separate", clips / "test", "-m", preset)

@@ -26,12 +26,13 @@ class DataSet(Protocol):
         """Return the clips of a split (`"train"`, `"dev"` or `"test"`), sorted by name."""
 
 
-def open_data(directory: str | Path, kind: str, seed: int = 0) -> DataSet:
+def open_data(directory: str | Path, kind: str | None = None, seed: int = 0) -> DataSet:
     """Open a data set, or the shards that were made of it.
 
     Args:
         directory: its folder; one with an index is a folder of shards.
-        kind: what set it is, as a recipe says it in `data.set`: `"mir1k"` or `"stems"`.
+        kind: what set it is, as a recipe says it in `data.set`: `"mir1k"` or `"stems"`; recognised
+            where it is left out.
         seed: chooses the split of tracks that no folder chooses.
 
     Raises:
@@ -39,6 +40,12 @@ def open_data(directory: str | Path, kind: str, seed: int = 0) -> DataSet:
         UsageError: if there is no such kind.
     """
     directory = Path(directory)
+    if kind is None:
+        return (
+            ShardSet(directory, seed)
+            if is_sharded(directory)
+            else _open_recognised(directory, seed)
+        )
     if kind not in SETS:
         raise UsageError(f"unknown data set {kind!r}; sets are {', '.join(SETS)}")
     if is_sharded(directory):
@@ -59,6 +66,10 @@ def open_data(directory: str | Path, kind: str, seed: int = 0) -> DataSet:
                 f"{directory}: holds tracks, not MIR-1K; for these data.set is stems in a recipe"
             ) from error
         raise
+
+
+def _open_recognised(directory: Path, seed: int) -> DataSet:
+    return open_data(directory, recognise(directory), seed)
 
 
 def recognise(directory: str | Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from kerasvox import presets
 from kerasvox.data.clip import Clip
-from kerasvox.data.mir1k import MIR1K
+from kerasvox.data.open_data import open_data
 from kerasvox.errors import DataError, UsageError
 from kerasvox.evaluation.partial import PartialReport
 from kerasvox.evaluation.perceptual_libraries import perceptual_libraries
@@ -102,7 +102,7 @@ def evaluate(
 
 
 def _choose(data: str | Path, split: str, names: Sequence[str] | None) -> list[Clip]:
-    clips = MIR1K(data).clips(split)
+    clips = open_data(data).clips(split)
     if not clips:
         raise DataError(f"{data}: holds no clip of the {split} split")
     if names is None:

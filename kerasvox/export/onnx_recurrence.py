@@ -80,7 +80,9 @@ def _with_one(features: Any, training: bool = False) -> Any:
     return tf.concat([features, tf.ones_like(features[..., :1])], axis=-1)
 
 
-def _marker(dense: Any, recurrence: Any, inputs: Any, initial_state: Any = None) -> Any:
+def _marker(
+    dense: Any, recurrence: Any, inputs: Any, initial_state: Any = None, training: bool = False
+) -> Any:
     kernel = tf.concat([dense.kernel, dense.bias[None]], axis=0)
     recurrent_kernel = tf.convert_to_tensor(recurrence.recurrent_kernel)
     start = [] if initial_state is None else [initial_state]

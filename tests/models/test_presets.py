@@ -2,6 +2,7 @@ import hashlib
 import json
 import subprocess
 
+import keras
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from kerasvox.models.separator import Separator
 
 @pytest.fixture
 def separator() -> DRNNSeparator:
+    keras.utils.set_random_seed(0)
     model = DRNNSeparator(units=8, n_fft=64, hop=32, recurrent_layers=(1, 3))
     model.build()
     return model

@@ -244,6 +244,7 @@ early_stopping: {patience: 3}
 """
 
 
+@pytest.mark.slow
 def test_killed_runs_end_as_an_undisturbed_one_to_the_bit(recipe, songs, tmp_path):
     lines = recipe.read_text().splitlines(keepends=True)
     text = "".join(line for line in lines if not line.startswith(("model", "optimizer")))

@@ -188,6 +188,19 @@ def test_a_run_without_improvement_stops(read, capsys):
     assert "stopped after epoch 5: the dev score was best after epoch 2" in capsys.readouterr().err
 
 
+def test_a_run_that_stopped_early_stays_stopped(recipe, songs, tmp_path):
+    text = recipe.read_text().replace(
+        "{learning_rate: 0.01}", "{name: sgd, learning_rate: 1.0e-30, schedule: constant}"
+    )
+    recipe.write_text(text + "early_stopping: {patience: 1}\n")
+    run = Trainer(recipe, songs, tmp_path / "run").run()
+    assert newest(run).name == "step_00000006"  # of 12
+    sums = (run / presets.SUMS).read_text()
+    Trainer(recipe, songs, run, resume=True).run()
+    assert newest(run).name == "step_00000006"
+    assert (run / presets.SUMS).read_text() == sums
+
+
 def test_a_loss_that_is_not_finite_names_step_and_clips(tmp_path):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse", run_eagerly=True)

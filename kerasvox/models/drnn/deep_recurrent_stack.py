@@ -125,7 +125,7 @@ class DeepRecurrentStack(keras.layers.Layer):
                 recurrence, state = next(recurrences)
                 if present is not None:
                     products = products * ops.cast(present, products.dtype)
-                hidden = recurrence(products, initial_state=state)
+                hidden = recurrence(products, initial_state=state, training=training)
                 after.append(hidden[:, -1])
             else:
                 hidden = ops.relu(products)

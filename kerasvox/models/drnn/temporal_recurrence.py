@@ -33,30 +33,37 @@ class TemporalRecurrence(keras.layers.Layer):
             initializer=keras.initializers.RandomUniform(-limit, limit),
         )
 
-    def call(self, inputs: Any, initial_state: Any = None) -> Any:
+    def call(self, inputs: Any, initial_state: Any = None, training: bool = False) -> Any:
         products = ops.transpose(inputs, (1, 0, 2))
         start = ops.zeros_like(products[0]) if initial_state is None else initial_state
         kernel = ops.cast(self.recurrent_kernel, products.dtype)
-        return ops.transpose(_recur(products, start, kernel), (1, 0, 2))
+        # Only training needs the gradient, which an exported graph would carry along.
+        recur = _with_gradient if training else _recur
+        return ops.transpose(recur(products, start, kernel), (1, 0, 2))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return tuple(input_shape)
 
 
-@ops.custom_gradient
-def _recur(products: Any, start: Any, kernel: Any) -> tuple[Any, Any]:
-    """Return every `h_t`, `(frames, batch, units)`, and their gradient.
-
-    Left to itself, a backend sums up the gradient of `U` frame by frame, a pass over a matrix of
-    the size of `U` each. Here the loop on the way back makes only the gradient of `a_t`; that of
-    `U` is one product over all frames.
-    """
+def _recur(products: Any, start: Any, kernel: Any) -> Any:
+    """Return every `h_t`, `(frames, batch, units)`."""
 
     def step(state: Any, product: Any) -> tuple[Any, Any]:
         state = ops.relu(ops.matmul(state, kernel) + product)
         return state, state
 
-    _, states = ops.scan(step, start, products)
+    return ops.scan(step, start, products)[1]
+
+
+@ops.custom_gradient
+def _with_gradient(products: Any, start: Any, kernel: Any) -> tuple[Any, Any]:
+    """Return the same, and its gradient.
+
+    Left to itself, a backend sums up the gradient of `U` frame by frame, a pass over a matrix of
+    the size of `U` each. Here the loop on the way back makes only the gradient of `a_t`; that of
+    `U` is one product over all frames.
+    """
+    states = _recur(products, start, kernel)
 
     def gradient(*given: Any, upstream: Any = None) -> tuple[Any, Any, Any]:
         to_states = given[0] if upstream is None else upstream
