@@ -45,7 +45,7 @@ PAUSE = 0.3  # seconds in which the threads of the one before fall asleep
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="the folder of MIR-1K")
+    parser.add_argument("--data", type=Path, help="the folder of MIR-1K; no input without it")
     parser.add_argument("--shards", type=Path, help="the same in shards")
     parser.add_argument("--torch-python", help="a Python that has PyTorch")
     parser.add_argument("--rounds", type=int, default=9)

@@ -89,7 +89,7 @@ def test_an_unknown_preset_and_a_missing_folder(run, preset, data):
     assert run("drnn", "--data", data)[0] == 1
     code, _, errors = run(preset, "--data", data / "missing")
     assert code == 1
-    assert errors == f"kerasvox: {data / 'missing'}: is not a folder; give the folder of MIR-1K\n"
+    assert errors == f"kerasvox: {data / 'missing'}: is not a folder; give that of a data set\n"
 
 
 def test_perceptual_scores_are_printed_and_recorded(run, data, tmp_path):

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -232,7 +233,8 @@ def test_a_flipped_byte_is_a_data_error_that_names_the_shard(clips, tmp_path):
     with pytest.raises(DataError) as caught:
         list(zip(range(4), stream.stream(), strict=False))
     assert str(caught.value) == f"{shard}: the checksum of a record is wrong; prepare it again"
-    assert stream.fault is caught.value
+    # Batches are made ahead: another thread may have met the same fault.
+    assert str(stream.fault) == str(caught.value)
     report = check_set(folder)
     assert [(finding.kind, finding.path) for finding in report.findings] == [("damaged", shard)]
     # Made anew, it replaces the damaged one; the others are kept.
@@ -336,16 +338,20 @@ def test_a_run_that_is_stopped_goes_on(tmp_path, write_clip, death):
         write_clip(f"set/amy_{number}_01.wav", noise * (1 + number / 100))
     command = [sys.executable, "-m", "kerasvox.cli.main", "data", "prepare", source, "-o", folder]
     command += ["--shard-mb", "2", "--workers", "2"]
-    process = subprocess.Popen(
-        list(map(str, command)), stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    deadline = time.monotonic() + 60
-    while len(list(folder.glob("*.tfrecord.json"))) < 3:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    os.killpg(process.pid, death)
-    _, messages = process.communicate(timeout=60)
+    for _ in range(5):  # on a busy machine a run may end before it is noticed that it goes
+        process = subprocess.Popen(
+            list(map(str, command)), stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        deadline = time.monotonic() + 60
+        while len(list(folder.glob("*.tfrecord.json"))) < 3 and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        if process.poll() is None:
+            os.killpg(process.pid, death)
+        _, messages = process.communicate(timeout=60)
+        if process.returncode != 0:
+            break
+        shutil.rmtree(folder)
     assert process.returncode == (130 if death == signal.SIGINT else -signal.SIGKILL)
     assert "Traceback" not in messages
     assert not (folder / "index.json").exists()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,8 @@ except Exception as error:
     os._exit(3)
 os._exit(0)
 """
+
+WITH_JAX = pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
 
 
 @pytest.fixture
@@ -108,6 +111,7 @@ def test_recipes_that_replicas_cannot_train_are_named(recipe, songs, tmp_path, c
     assert not (tmp_path / "run").exists()
 
 
+@WITH_JAX
 def test_one_device_does_not_import_tf_distribute():
     """The `none` path works under every backend: it knows nothing of TensorFlow."""
     code = (
@@ -121,6 +125,7 @@ def test_one_device_does_not_import_tf_distribute():
     assert OneDevice().is_chief
 
 
+@WITH_JAX
 @pytest.mark.parametrize("strategy", ["mirrored", "multi-worker"])
 def test_other_backends_say_that_this_is_tensorflow_only(recipe, songs, tmp_path, strategy):
     arguments = ["--data", songs, "-o", tmp_path / "run", "--strategy", strategy]
