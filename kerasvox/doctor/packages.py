@@ -53,7 +53,8 @@ def check_packages(backend: str) -> Iterator[Finding]:
     extras = sorted({each.extra for each in requirements if each.extra} - set(_NOT_FOR_USERS))
     for extra in extras:
         members = [each for each in requirements if each.extra == extra]
-        yield _extra(extra, [each for each in members if each.name not in needed])
+        if others := [each for each in members if each.name not in needed]:
+            yield _extra(extra, others)
 
 
 def _required(requirement: _Requirement, backend: str) -> Finding:
