@@ -4,7 +4,7 @@
 
 trains on the sources in BATCH.npy, float32 `(batch, 2, samples)`, over and over. It reads numbers
 of steps from its standard input, one a line, and answers each with a line of JSON: the seconds that
-each step took, and the first one's loss. Nothing here needs kerasvox or Keras; sizes and
+each step took, the first one's loss, and the floating-point operations a second of a matrix product. Nothing here needs kerasvox or Keras; sizes and
 options are those of zoo/drnn_mir1k/recipe.yaml and zoo/two_head_bilstm_mir1k/recipe.yaml.
 """
 
@@ -107,11 +107,22 @@ def magnitudes(sources: torch.Tensor, network: nn.Module) -> tuple[torch.Tensor,
     return magnitude[:, 0], magnitude[:, 1:]
 
 
+def matmul_rate(size: int = 2048) -> float:
+    factor = torch.randn(size, size)
+    seconds = []
+    for _ in range(8):
+        began = time.perf_counter()
+        factor @ factor
+        seconds.append(time.perf_counter() - began)
+    return 2 * size**3 / min(seconds)
+
+
 def main(name: str, batch: str) -> None:
     torch.manual_seed(0)
     network = NETWORKS[name]().train()
     optimizer = torch.optim.Adam(network.parameters(), network.learning_rate)
     sources = np.load(batch)
+    rate = matmul_rate()
 
     def step() -> float:
         with torch.no_grad():
@@ -129,7 +140,7 @@ def main(name: str, batch: str) -> None:
             began = time.perf_counter()
             losses.append(step())
             seconds.append(time.perf_counter() - began)
-        print(json.dumps({"step": seconds, "loss": losses[0]}), flush=True)
+        print(json.dumps({"step": seconds, "loss": losses[0], "rate": rate}), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ prints, as ratios measured in one run with synchronised steps of the recipes of 
   step with its batch takes than one that has the same batch for ever (`with_input`), which on a CPU
   also counts the cores that making batches takes away;
 - `against_pytorch`: the time of a step as a share of that of the same network in PyTorch
-  (`benchmarks/pytorch_baseline.py`), in an environment of its own that has it and numpy;
+  (`benchmarks/pytorch_baseline.py`), in an environment of its own that has it and numpy. Beside it
+  stand the backends' matmul rates, ours by theirs: on processors other than Intel's, PyTorch's MKL
+  multiplies at about half the rate, which says nothing of how a step is written;
 - `matmul`: the float32 operations of a DRNN step a second, as a share of what a product of two
   matrices of 2048 x 2048 reaches.
 
@@ -98,9 +100,13 @@ def against_pytorch(system: str, batch: Path, options: argparse.Namespace) -> di
         Contestant(python=options.torch_python, command=[script, system, batch]) as theirs,
     ):
         pair = ours, theirs
-        losses = [contestant.turn(WARM_UP)["loss"] for contestant in pair]
+        first = [contestant.turn(WARM_UP) for contestant in pair]
         seconds = take_turns(pair, options)
-    return {"ratio": spread([one / other for one, other in seconds]), "first_losses": losses}
+    return {
+        "ratio": spread([one / other for one, other in seconds]),
+        "matmul_rates": round(first[0]["rate"] / first[1]["rate"], 2),
+        "first_losses": [each["loss"] for each in first],
+    }
 
 
 def share_of_matmul_rate(batch: Path, options: argparse.Namespace) -> dict:
@@ -185,10 +191,12 @@ def step_turn(system: str, batch: Path) -> Callable[[int], dict]:
     kernels = [weight for weight in model.trainable_weights if len(weight.shape) == 2]
     sizes = [int(np.prod(kernel.shape)) for kernel in kernels]
     operations = 2 * frames * (3 * sum(sizes) - sizes[0])
+    product = matmul_turn(system, batch)(2)
+    rate = product["operations"] / min(product["step"])
 
     def turn(steps: int) -> dict:
         seconds, losses = zip(*(timed(lambda: step(sources)) for _ in range(steps)), strict=True)
-        return {"step": seconds, "loss": losses[0], "operations": operations}
+        return {"step": seconds, "loss": losses[0], "operations": operations, "rate": rate}
 
     return turn
 
