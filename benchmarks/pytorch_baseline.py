@@ -4,7 +4,8 @@
 
 trains on the sources in BATCH.npy, float32 `(batch, 2, samples)`, over and over. It reads numbers
 of steps from its standard input, one a line, and answers each with a line of JSON: the seconds that
-each step took, the first one's loss, and the floating-point operations a second of a matrix product. Nothing here needs kerasvox or Keras; sizes and
+each step took, the first one's loss, and the floating-point operations a second of a matrix
+product. Nothing here needs kerasvox or Keras; sizes and
 options are those of zoo/drnn_mir1k/recipe.yaml and zoo/two_head_bilstm_mir1k/recipe.yaml.
 """
 
