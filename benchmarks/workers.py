@@ -81,10 +81,13 @@ def report(facts: dict, wall: dict[str, float], busy: dict[str, float]) -> None:
 
 def serve(recipe_path: Path, role: str) -> None:
     """Build the model, then run as many steps as each line of the input says."""
-    import keras
     import numpy as np
 
     from kerasvox.backend import quiet_libraries
+
+    with quiet_libraries():
+        import keras
+
     from kerasvox.training.build import build_loss, build_separator
     from kerasvox.training.distribution.cluster import cluster_from_options
     from kerasvox.training.distribution.one_device import OneDevice

@@ -101,7 +101,8 @@ def compare_stream(
     # Unequal blocks of whole hops, then the end of the song.
     edges = [edge for edge in np.cumsum([0, *[1, 3, 8] * (whole // hop)]) * hop if edge < whole]
     blocks = [(padded[:, start:stop], 0.0) for start, stop in pairwise([*edges, whole])]
-    blocks.append((np.zeros((batch, delay), np.float32), 1.0))
+    if delay:  # else nothing is left to come, and an ONNX graph wants a block that is not empty
+        blocks.append((np.zeros((batch, delay), np.float32), 1.0))
     state, pieces = separator.streaming_state(batch), []
     for block, end in blocks:
         ends = np.full(batch, end, np.float32)

@@ -18,7 +18,8 @@ class FiniteLoss(keras.callbacks.Callback):
 
     The loss that Keras reports is the mean of the epoch so far: once it is not finite it stays so.
     So it is looked at after every 50 steps and at the end of an epoch, and the device is not waited
-    for in between; which step it was is found out afterwards.
+    for in between; which step it was is found out afterwards. A worker of several sees the losses
+    of its own rows; at the end of an epoch it sees everybody's, before the chief saves.
 
     It stands before the callbacks that score and save, so that the checkpoints before it stay the
     newest ones.
@@ -50,8 +51,12 @@ class FiniteLoss(keras.callbacks.Callback):
             self._look()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the losses that are left."""
+        """Look at the losses that are left, and at their mean over all replicas."""
         self._look()
+        everywhere = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(everywhere):
+            # In an earlier step it would have spoilt the weights, and the losses here after it.
+            raise TrainingError(self._message(self._start - 1, everywhere))
 
     def _look(self) -> None:
         if self._losses and not math.isfinite(float(self._losses[-1])):

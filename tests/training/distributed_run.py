@@ -1,9 +1,11 @@
 """A training run in a process of its own, for the tests of distributed training.
 
-    python distributed_run.py STRATEGY RECIPE DATA FOLDER
+    python distributed_run.py STRATEGY RECIPE DATA FOLDER [SPOILT]
 
 runs `mirrored` on two logical CPUs, `unsummed` likewise but with gradients clipped as Keras does,
-or worker I of several, `I/HOST:PORT,HOST:PORT`; and leaves the last weights in FOLDER.I.npz.
+worker I of several, `I/HOST:PORT,HOST:PORT`, or the one of TF_CONFIG, `environment`; and leaves the
+last weights in FOLDER.I.npz. SPOILT is the number of a step, from 0 on, in which this worker's rows
+are not numbers.
 """
 
 import socket
@@ -12,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasvox.training.distribution.cluster import cluster_from_options
+from kerasvox.errors import TrainingError
+from kerasvox.training.distribution.choose import choose, find_cluster
 from kerasvox.training.trainer import Trainer
 
 
@@ -44,19 +47,30 @@ class LastWeights(Trainer):
         self.last_weights = [np.array(weight) for weight in self.separator.get_weights()]
 
 
-def main(strategy, recipe, data, folder):
+def main(strategy, recipe, data, folder, spoilt=None):
     worker = 0
     if strategy in ("mirrored", "unsummed"):
         distribution = two_cpus(summed=strategy == "mirrored")
     else:
         number, _, workers = strategy.partition("/")
-        worker = int(number)
-        from kerasvox.training.distribution.multi_worker import MultiWorker
-
-        distribution = MultiWorker(cluster_from_options(worker, workers), timeout=60)
+        given = (int(number), workers) if workers else (None, None)
+        cluster = find_cluster("multi-worker", *given)
+        worker = cluster.index
+        distribution = choose("multi-worker", cluster, timeout=60)
     trainer = LastWeights(recipe, data, folder, distribution=distribution)
+    if spoilt:
+        spoil(trainer.batches, int(spoilt))
     trainer.run()
     np.savez(Path(f"{folder}.{worker}.npz"), *trainer.last_weights)
+
+
+def spoil(batches, spoilt):
+    sound = batches.batch
+
+    def batch(step, *rows):
+        return sound(step, *rows) * (np.float32(np.nan) if step == spoilt else 1)
+
+    batches.batch = batch
 
 
 def two_cpus(summed):
@@ -73,4 +87,7 @@ def two_cpus(summed):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except TrainingError as error:
+        sys.exit(str(error))

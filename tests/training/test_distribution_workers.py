@@ -1,6 +1,7 @@
 """Two real workers on this machine."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -30,14 +31,14 @@ def start():
     """Start processes; those that still run when the test ends are killed."""
     processes = []
 
-    def begin(*command):
+    def begin(*command, **environment):
         process = subprocess.Popen(
             [sys.executable, *map(str, command)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
-            | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+            | {"TF_CPP_MIN_LOG_LEVEL": "3", **environment},
         )
         processes.append(process)
         return process
@@ -112,6 +113,44 @@ def test_a_killed_worker_stops_the_other_and_both_resume(steady_recipe, songs, t
     # Sixty steps are enough for rounding to decide about a gradient here and there, see `steady`.
     assert np.mean(differences < 1e-5) > 0.99
     assert differences.max() < 2e-3
+
+
+def test_what_is_not_finite_on_one_worker_is_not_saved(steady_recipe, songs, tmp_path, start):
+    workers = free_ports(2)
+    run = steady_recipe, songs, tmp_path / "run"
+    # The last step of the second epoch: nobody's loss tells of it but that of worker 1.
+    processes = [start(RUN, f"0/{workers}", *run), start(RUN, f"1/{workers}", *run, 5)]
+    for process in processes:
+        _, errors = process.communicate(timeout=LIMIT)
+        assert process.returncode == 1
+        assert "training diverged: the loss of step 6 is nan" in errors.splitlines()[-1], errors
+        assert "Traceback" not in errors
+    saved = list((tmp_path / "run" / "checkpoints").iterdir())
+    assert [path.name for path in saved] == ["step_00000003"]
+
+
+def test_workers_of_tf_config_follow_the_dev_scores_together(steady_recipe, songs, tmp_path, start):
+    # At this rate the score soon falls: the rate is halved, and when that is no help the run ends.
+    text = steady_recipe.read_text().replace("steps: 6", "steps: 60")
+    text = text.replace("learning_rate: 0.001", "learning_rate: 0.05, schedule: plateau")
+    steady_recipe.write_text(text + "early_stopping: {patience: 2}\n")
+    folder = tmp_path / "two"
+    addresses = free_ports(2).split(",")
+    processes = []
+    for index in range(2):
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        run = RUN, "environment", steady_recipe, songs, folder
+        processes.append(start(*run, TF_CONFIG=json.dumps(task)))
+    for process in processes:
+        _, errors = process.communicate(timeout=LIMIT)
+        assert process.returncode == 0, errors
+    rows = read_log(folder)
+    scores = [float(row["dev_vocals_GNSDR"]) for row in rows]
+    assert len(rows) < 20
+    assert len(rows) == 1 + int(np.argmax(scores)) + 2
+    assert float(rows[-1]["learning_rate"]) < 0.049
+    # A rate of its own would have led one of them elsewhere.
+    assert len({presets.sha256(tmp_path / f"two.{index}.npz") for index in range(2)}) == 1
 
 
 def test_a_worker_with_another_recipe_is_named_on_both(recipe, songs, tmp_path, start):
