@@ -77,7 +77,11 @@ def test_two_workers_equal_one_process(steady_recipe, songs, tmp_path, start):
             assert float(one[name]) == pytest.approx(float(other[name]), rel=1e-3, abs=1e-3)
 
 
-def test_a_killed_worker_stops_the_other_and_both_resume(steady_recipe, songs, tmp_path, start):
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_worker_stops_the_other_and_both_resume(
+    steady_recipe, songs, tmp_path, start, killed
+):
+    left = 1 - killed
     text = steady_recipe.read_text()
     steady_recipe.write_text(text.replace("steps: 6", "steps: 60").replace("epoch: 3", "epoch: 20"))
     folder = tmp_path / "two"
@@ -88,12 +92,13 @@ def test_a_killed_worker_stops_the_other_and_both_resume(steady_recipe, songs, t
         assert time.monotonic() < deadline
         assert first[0].poll() is None, first[0].communicate()
         time.sleep(0.02)
-    first[1].send_signal(signal.SIGKILL)
+    first[killed].send_signal(signal.SIGKILL)
     began = time.monotonic()
-    _, errors = first[0].communicate(timeout=LIMIT)
+    _, errors = first[left].communicate(timeout=LIMIT)
     assert time.monotonic() - began < 60
-    gone = f"worker 1 ({workers.split(',')[1]}) is gone; start all workers again with --resume"
-    assert first[0].returncode == 1
+    address = workers.split(",")[killed]
+    gone = f"worker {killed} ({address}) is gone; start all workers again with --resume"
+    assert first[left].returncode == 1
     assert gone in errors.splitlines()[-1]
     assert "Traceback" not in errors
 
