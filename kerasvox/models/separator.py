@@ -58,6 +58,9 @@ class Separator(keras.Model):
         super().__init__(**kwargs)
         # Under mixed precision the layers cast for themselves; the waveform stays in float32.
         self.autocast = False
+        if keras.config.backend() == "tensorflow":
+            # XLA, which Keras takes where there is a GPU, compiles anew for every length of song.
+            self.jit_compile = False
         self.sample_rate = sample_rate
         self.stft = STFT(n_fft, hop, window, name="stft")
         self.inverse_stft = InverseSTFT(n_fft, hop, window, name="inverse_stft")

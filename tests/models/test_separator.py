@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
@@ -76,6 +77,14 @@ def test_keras_file_round_trip_in_safe_mode(tmp_path, noise):
     SMALL.save(tmp_path / "model.keras")
     twin = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_allclose(twin(noise)["vocals"], expected, atol=1e-6)
+
+
+def test_songs_of_every_length_run_one_graph_where_there_is_a_gpu(monkeypatch):
+    devices = [*tf.config.list_physical_devices("CPU"), tf.config.PhysicalDevice("gpu", "GPU")]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: devices)
+    dense = keras.Sequential([keras.layers.Dense(1)])
+    assert dense.jit_compile  # Keras compiles for every shape
+    assert not Separator().jit_compile
 
 
 def test_works_inside_a_functional_model(noise):
