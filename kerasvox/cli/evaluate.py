@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 def evaluate(
     preset: Annotated[str, typer.Argument(metavar="PRESET", help="A preset's name or folder.")],
-    data: Annotated[Path, typer.Option(metavar="DIR", help="The folder of MIR-1K.")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="The folder of MIR-1K, of tracks with stems, or of shards."
+        ),
+    ],
     split: Annotated[str, typer.Option(help="test, dev or train.")] = "test",
     output: Annotated[
         Path | None,
@@ -32,6 +37,14 @@ def evaluate(
             "--perceptual", help="Score the vocals by PESQ and STOI too; needs pesq and pystoi."
         ),
     ] = False,
+    split_seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Splits tracks that lie in no train, dev and test folders. [default: the "
+            "preset's recipe's]",
+        ),
+    ] = None,
     processes: Annotated[
         int | None, typer.Option(metavar="N", help="Processes. [default: one a CPU core]")
     ] = None,
@@ -59,6 +72,7 @@ def evaluate(
                 preset,
                 data,
                 split,
+                split_seed=split_seed,
                 processes=processes,
                 baselines=baselines,
                 perceptual=perceptual,

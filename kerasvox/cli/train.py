@@ -9,7 +9,10 @@ import typer
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
-    data: Annotated[Path, typer.Option("--data", help="The folder of MIR-1K.")],
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="The folder of MIR-1K, of tracks with stems, or of shards."),
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The run's folder; it becomes a preset.")
     ],

@@ -38,6 +38,7 @@ class MIR1K:
     ```
     """
 
+    set = "mir1k"
     rate = 16000
 
     def __init__(self, directory: str | Path):

@@ -18,9 +18,11 @@ class DataSet(Protocol):
 
     Attributes:
         directory: its folder.
+        set: what a recipe calls it, `"mir1k"` or `"stems"`.
     """
 
     directory: Path
+    set: str
 
     def clips(self, split: str) -> list[Clip]:
         """Return the clips of a split (`"train"`, `"dev"` or `"test"`), sorted by name."""

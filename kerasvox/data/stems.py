@@ -42,6 +42,8 @@ class Stems:
     ```
     """
 
+    set = "stems"
+
     def __init__(self, directory: str | Path, seed: int = 0):
         self.directory = Path(directory)
         self._tracks: dict[str, Track] = {}

@@ -55,7 +55,8 @@ def bss_eval(sources: np.ndarray, estimates: np.ndarray, stems: Sequence[str] = 
     samples = min(np.shape(sources)[-1], np.shape(estimates)[-1])
     sources = np.asarray(sources, "float64")[:, :samples]
     estimates = np.asarray(estimates, "float64")[:, :samples]
-    _check(sources, estimates, stems)
+    check_sources(sources, stems)
+    _check_signals("estimate", estimates, stems)
     with np.errstate(divide="ignore", invalid="ignore"):  # what is not finite is refused below
         sdr, _, sir, sar, _ = _museval_metrics().bss_eval(
             sources[..., None],
@@ -72,17 +73,29 @@ def bss_eval(sources: np.ndarray, estimates: np.ndarray, stems: Sequence[str] = 
     return scores
 
 
-def _check(sources: np.ndarray, estimates: np.ndarray, stems: Sequence[str]) -> None:
+def check_sources(sources: np.ndarray, stems: Sequence[str] = STEMS) -> None:
+    """Check that estimates of sources can have scores.
+
+    Args:
+        sources: `(n, samples)`.
+        stems: what they are, for messages.
+
+    Raises:
+        UndefinedScoreError: if one is silent or not finite, or if they have too few samples.
+    """
     count, samples = sources.shape
     # Below this the delayed sources span the whole space: no estimate would have artifacts.
     if samples < count * FILTER_LENGTH:
         raise UndefinedScoreError(f"{samples} samples are fewer than {count * FILTER_LENGTH}")
-    for kind, signals in (("source", sources), ("estimate", estimates)):
-        for stem, signal in zip(stems, signals, strict=True):
-            if not np.isfinite(signal).all():
-                raise UndefinedScoreError(f"the {kind} of {stem} is not finite")
-            if not signal.any():
-                raise UndefinedScoreError(f"the {kind} of {stem} is silent")
+    _check_signals("source", sources, stems)
+
+
+def _check_signals(kind: str, signals: np.ndarray, stems: Sequence[str]) -> None:
+    for stem, signal in zip(stems, signals, strict=True):
+        if not np.isfinite(signal).all():
+            raise UndefinedScoreError(f"the {kind} of {stem} is not finite")
+        if not signal.any():
+            raise UndefinedScoreError(f"the {kind} of {stem} is silent")
 
 
 @cache

@@ -7,10 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from kerasvox import presets
 from kerasvox.data.clip import Clip
-from kerasvox.data.open_data import open_data
-from kerasvox.errors import DataError, UsageError
+from kerasvox.data.digest import digest
+from kerasvox.data.open_data import DataSet, open_data
+from kerasvox.errors import DataError, PresetError, UsageError
 from kerasvox.evaluation.partial import PartialReport
 from kerasvox.evaluation.perceptual_libraries import perceptual_libraries
 from kerasvox.evaluation.pool import score_in_processes
@@ -24,6 +27,7 @@ def evaluate(
     split: str = "test",
     *,
     names: Sequence[str] | None = None,
+    split_seed: int | None = None,
     processes: int | None = None,
     baselines: bool = False,
     perceptual: bool = False,
@@ -39,9 +43,11 @@ def evaluate(
 
     Args:
         preset: a preset's name or folder.
-        data: the folder of MIR-1K.
+        data: the folder of MIR-1K, of tracks with stems, or of shards of either.
         split: `"train"`, `"dev"` or `"test"`.
         names: score only these clips of the split.
+        split_seed: chooses the split of tracks that no folder chooses; by default as the preset's
+            recipe does, so that no track that trained it is a test track.
         processes: how many processes; as many as there are CPU cores by default.
         baselines: whether to score the mixture as the estimate, and the oracle masks.
         perceptual: whether to compute PESQ and STOI of the vocals as well, see
@@ -71,11 +77,18 @@ def evaluate(
         perceptual_libraries()
     directory = presets.preset_directory(preset)
     presets.verify(directory, presets.WEIGHTS)
-    clips = _choose(data, split, names)
-    origin = _origin(directory, Path(data), split, clips, perceptual)
+    seed = _recipes_seed(directory) if split_seed is None else split_seed
+    data_set = open_data(data, seed=seed)
+    clips = _choose(data_set, split, names)
+    origin = _origin(directory, data_set, split, clips, perceptual)
+    if data_set.set == "stems":
+        origin["data"]["split_seed"] = seed
     output = None if output is None else Path(output)
-    chosen = {"baselines": baselines, "perceptual": perceptual}
-    partial = None if output is None else _open_partial(output, origin, split, chosen, resume)
+    chosen: dict[str, Any] = {"baselines": baselines, "perceptual": perceptual}
+    partial = None
+    if output:
+        chosen |= {"data": f"{split}, {digest(data_set.clips(split))}"}
+        partial = _open_partial(output, origin, chosen, resume)
     rows = _finished(partial, clips)
     report_progress = progress or (lambda rows, total: None)
     try:
@@ -101,8 +114,19 @@ def evaluate(
     return report
 
 
-def _choose(data: str | Path, split: str, names: Sequence[str] | None) -> list[Clip]:
-    clips = open_data(data).clips(split)
+def _recipes_seed(directory: Path) -> int:
+    """Return the `data.split_seed` of a preset's recipe, 0 if it has none."""
+    path = directory / presets.RECIPE
+    try:
+        recipe = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return int(recipe.get("data", {}).get("split_seed", 0))
+    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise PresetError(f"{path}: cannot be read ({reason}); give split_seed") from error
+
+
+def _choose(data_set: DataSet, split: str, names: Sequence[str] | None) -> list[Clip]:
+    data, clips = data_set.directory, data_set.clips(split)
     if not clips:
         raise DataError(f"{data}: holds no clip of the {split} split")
     if names is None:
@@ -114,7 +138,7 @@ def _choose(data: str | Path, split: str, names: Sequence[str] | None) -> list[C
 
 
 def _origin(
-    directory: Path, data: Path, split: str, clips: Sequence[Clip], perceptual: bool
+    directory: Path, data_set: DataSet, split: str, clips: Sequence[Clip], perceptual: bool
 ) -> dict[str, dict[str, Any]]:
     listing = "\n".join(clip.name for clip in clips).encode()
     return {
@@ -122,9 +146,10 @@ def _origin(
             "name": presets.preset_name(directory),
             "weights_sha256": presets.weights_sha256(directory),
         },
-        "protocol": protocol(perceptual),
+        "protocol": protocol(data_set.set, perceptual),
         "data": {
-            "directory": data.resolve().name,
+            "directory": data_set.directory.resolve().name,
+            "set": data_set.set,
             "split": split,
             "clips": len(clips),
             "list_sha256": hashlib.sha256(listing).hexdigest(),
@@ -133,13 +158,12 @@ def _origin(
 
 
 def _open_partial(
-    output: Path, origin: dict[str, Any], split: str, chosen: dict[str, bool], resume: bool
+    output: Path, origin: dict[str, Any], chosen: dict[str, Any], resume: bool
 ) -> PartialReport:
     """Open `<output>.partial`; rows of other weights, data, scores or versions are refused."""
     check_writable(output)
     header = {
         "weights_sha256": origin["preset"]["weights_sha256"],
-        "data": f"{origin['data']['directory']}, {split}",
         **chosen,
         "protocol": origin["protocol"],
     }

@@ -9,6 +9,10 @@ from kerasvox.evaluation.bss_eval import FILTER_LENGTH
 from kerasvox.evaluation.perceptual import PESQ_LONGEST, PESQ_SHORTEST, RATE, STOI_SHORTEST
 from kerasvox.evaluation.perceptual_libraries import PACKAGES
 
+_MIXTURES = {
+    "mir1k": "left + right, 0 dB",
+    "stems": "sum of the stems at their own levels, mono, at the model's rate",
+}
 _PACKAGES = ("museval", "numpy", "scipy", "keras", "tensorflow")
 _PERCEPTUAL = {
     "stem": "vocals only: these are metrics of speech",
@@ -24,10 +28,11 @@ _PERCEPTUAL = {
 }
 
 
-def protocol(perceptual: bool = False) -> dict[str, Any]:
+def protocol(data_set: str, perceptual: bool = False) -> dict[str, Any]:
     """Return how scores are computed, as it goes into every report.
 
     Args:
+        data_set: the kind of set that is scored, `"mir1k"` or `"stems"`.
         perceptual: whether PESQ and STOI are among them.
     """
     packages = (*_PACKAGES, *PACKAGES, "soxr") if perceptual else _PACKAGES
@@ -39,7 +44,7 @@ def protocol(perceptual: bool = False) -> dict[str, Any]:
         "lengths": "estimate and source are cut to the shorter",
         "NSDR": "SDR(estimate, source) - SDR(mixture, source)",
         "means": "GNSDR, GSIR, GSAR: NSDR, SIR, SAR weighted by full clip length in samples",
-        "mixture": "left + right, 0 dB",
+        "mixture": _MIXTURES[data_set],
         "undefined": "a clip with a silent source or estimate has no scores (null): it is listed, "
         "counted and left out of the means",
         "versions": {

@@ -7,12 +7,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasvox.data.clip import Clip
-from kerasvox.evaluation.bss_eval import UndefinedScoreError
+from kerasvox.errors import DataError
+from kerasvox.evaluation.bss_eval import UndefinedScoreError, check_sources
 from kerasvox.evaluation.scores import StemScores, score_stems, undefined_scores, weighted_means
 from kerasvox.evaluation.worker import estimate_stems
 
 if TYPE_CHECKING:
     from kerasvox.models.separator import Separator
+
+
+def require_scorable(clips: Sequence[tuple[Clip, np.ndarray]]) -> None:
+    """Check that there is a clip that can have scores.
+
+    Args:
+        clips: each with its sources `(2, samples)`.
+
+    Raises:
+        DataError: if there is none.
+    """
+    for clip, sources in clips:
+        try:
+            check_sources(sources)
+            return
+        except UndefinedScoreError as error:
+            fault = f"{clip.name}: {error}"
+    raise DataError(
+        f"none of the {len(clips)} dev clips can be scored, to choose weights by ({fault}); dev "
+        "clips need vocals and accompaniment that are heard, in mono too"
+    )
 
 
 def dev_scores(

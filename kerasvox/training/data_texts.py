@@ -45,7 +45,7 @@ def data_texts(recipe: Recipe, data: dict[str, Any]) -> DataTexts:
         datasets="[]",
         clips=f"{count} tracks with stems, split by their folders or, where there are none, by "
         f"seed {recipe.data.split_seed}",
-        scores="the sources at equal power, weights as stored (float16).",
+        scores="the stems at the levels they have, weights as stored (float16).",
         limits="Trained on those tracks alone: other music comes out worse than the scores say.",
     )
 

@@ -1,8 +1,7 @@
 """From a recipe and data to a trained preset."""
 
-import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ import keras
 
 from kerasvox import presets
 from kerasvox.data.clip import Clip
+from kerasvox.data.digest import digest
 from kerasvox.data.holdout import hold_out, hold_out_singer
 from kerasvox.data.open_data import open_data
 from kerasvox.errors import DataError, RecipeError, TrainingError, UsageError
-from kerasvox.evaluation.quick import dev_scores
+from kerasvox.evaluation.quick import dev_scores, require_scorable
 from kerasvox.models.separator import Separator
 from kerasvox.training.averaged_weights import averaged_weights
 from kerasvox.training.build import (
@@ -107,6 +107,7 @@ class Trainer:
             self.batches = build_batches(self.recipe, self.separator, self.clips["train"])
         rate = self.separator.sample_rate
         self.dev = [(clip, clip.sources(rate)) for clip in self.clips["dev"]]
+        require_scorable(self.dev)
         if self.distribution.is_chief:
             self._claim_directory(Path(recipe))
 
@@ -214,7 +215,7 @@ class Trainer:
         """Return what must be the same on every worker."""
         return {
             "recipe": self.recipe.model_dump(mode="json"),
-            "data": {split: _digest(clips) for split, clips in self.clips.items()},
+            "data": {split: digest(clips) for split, clips in self.clips.items()},
             "weights of stages.first": first_stage_sha256(self.recipe),
             "checkpoint in the output folder, which all workers share": self.state["step"],
         }
@@ -244,7 +245,7 @@ class Trainer:
         stored = Separator.from_preset(self.directory)
         write_training_metrics(
             self.directory,
-            seed=self.recipe.seed,
+            recipe=self.recipe,
             step=self.state["best"]["step"],
             software=self.state["software"],
             data=self.clips,
@@ -252,12 +253,6 @@ class Trainer:
             first_stage_sha256=first_stage_sha256(self.recipe),
         )
         write_card(self.directory)
-
-
-def _digest(clips: Sequence[Clip]) -> str:
-    """Say which clips these are, by their names and their files' sizes."""
-    sizes = [(clip.name, *(file.stat().st_size for file in clip.files)) for clip in clips]
-    return f"{len(clips)} clips, {hashlib.sha256(repr(sizes).encode()).hexdigest()[:12]}"
 
 
 @contextmanager

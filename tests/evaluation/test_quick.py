@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from kerasvox.data.mir1k import MIR1K
-from kerasvox.evaluation.quick import dev_scores
+from kerasvox.errors import DataError
+from kerasvox.evaluation.quick import dev_scores, require_scorable
 from kerasvox.evaluation.scores import score_stems, weighted_means
 from kerasvox.models.separator import Separator
 
@@ -33,3 +34,13 @@ def test_a_model_that_diverged_is_never_the_best(preset, clips):
     for weight in separator.trainable_weights:
         weight.assign(np.full(weight.shape, np.nan))
     assert dev_scores(separator, clips[:1])["vocals"]["GNSDR"] == -inf
+
+
+def test_some_clip_must_have_scores(clips):
+    silent = [clip for clip in clips if clip[0].name == "bug_2_01"]
+    require_scorable([*silent, *clips[:1]])
+    with pytest.raises(DataError, match=r"none of the 1 dev .*bug_2_01: the source of vocals is s"):
+        require_scorable(silent)
+    short = [(clips[0][0], clips[0][1][:, :1000])]
+    with pytest.raises(DataError, match="1000 samples are fewer than 1024"):
+        require_scorable(short)
