@@ -124,7 +124,7 @@ def _run(name: str, sections: dict[str, Any], arguments: argparse.Namespace) -> 
         "name": name,
         "seed": 1,
         "steps": arguments.steps,
-        "steps_per_epoch": max(1, arguments.steps // 4),
+        "steps_per_epoch": arguments.steps // (1 if arguments.steps % 4 else 4),
         "data": DATA,
         **sections,
     }

@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from kerasvox.data.clip import Clip
 
 
+def names_sha256(clips: Sequence[Clip]) -> str:
+    """Return the sha256 of the clips' names, one a line."""
+    return hashlib.sha256("\n".join(clip.name for clip in clips).encode()).hexdigest()
+
+
 def digest(clips: Sequence[Clip]) -> str:
     """Say which clips these are, by their names and the sizes of their files.
 

@@ -1,6 +1,5 @@
 """Score a preset on a data set."""
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -11,7 +10,7 @@ import yaml
 
 from kerasvox import presets
 from kerasvox.data.clip import Clip
-from kerasvox.data.digest import digest
+from kerasvox.data.digest import digest, names_sha256
 from kerasvox.data.open_data import DataSet, open_data
 from kerasvox.errors import DataError, PresetError, UsageError
 from kerasvox.evaluation.partial import PartialReport
@@ -140,7 +139,6 @@ def _choose(data_set: DataSet, split: str, names: Sequence[str] | None) -> list[
 def _origin(
     directory: Path, data_set: DataSet, split: str, clips: Sequence[Clip], perceptual: bool
 ) -> dict[str, dict[str, Any]]:
-    listing = "\n".join(clip.name for clip in clips).encode()
     return {
         "preset": {
             "name": presets.preset_name(directory),
@@ -152,7 +150,7 @@ def _origin(
             "set": data_set.set,
             "split": split,
             "clips": len(clips),
-            "list_sha256": hashlib.sha256(listing).hexdigest(),
+            "list_sha256": names_sha256(clips),
         },
     }
 

@@ -32,11 +32,14 @@ def data_texts(recipe: Recipe, data: dict[str, Any]) -> DataTexts:
     """
     count = data["train"]["clips"]
     if recipe.data.set == "mir1k":
+        singer = recipe.data.held_out_singer
+        trained = f"without the singer {singer}" if singer else "singers abjones and amy"
+        dev = f"those of {singer}, who does not train" if singer else "of the two singers who train"
         return DataTexts(
             datasets="[MIR-1K]",
-            clips=f"{count} MIR-1K clips (singers abjones and amy) as split by Huang et al.",
-            scores="0 dB mixtures, weights as stored (float16). The dev clips are of the two "
-            "singers who train, the test clips of the 17 others.",
+            clips=f"{count} MIR-1K clips ({trained}) as split by Huang et al.",
+            scores=f"0 dB mixtures, weights as stored (float16). The dev clips are {dev}, "
+            "the test clips of the 17 others.",
             limits="Trained on less than half an hour of Chinese karaoke pop by two amateur "
             "singers: other genres, choirs and instruments that sound like a voice come out worse "
             "than the scores say. MIR-1K is for research use.",

@@ -1,6 +1,5 @@
 """`metrics.json`: what a preset was trained on, and what it scored."""
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any
 
 from kerasvox import presets
 from kerasvox.data.clip import Clip
+from kerasvox.data.digest import names_sha256
 from kerasvox.errors import PresetError, UsageError
 from kerasvox.evaluation.perceptual_libraries import PACKAGES
 from kerasvox.evaluation.protocol import protocol
@@ -26,6 +26,8 @@ def write_training_metrics(
     first_stage_sha256: str | None = None,
 ) -> None:
     """Write the metrics of a preset that was just trained.
+
+    Scores of these very weights that were added before, see `add_scores`, are kept.
 
     Args:
         directory: the preset's folder.
@@ -46,7 +48,8 @@ def write_training_metrics(
             "data": {split: _describe(clips) for split, clips in data.items()},
             "software": software,
         },
-        "scores": {"dev": {"clips": len(data["dev"]), "means": _finite(dev)}},
+        "scores": _added_scores(directory)
+        | {"dev": {"clips": len(data["dev"]), "means": _finite(dev)}},
         "protocol": protocol(recipe.data.set),
     }
     if first_stage_sha256:
@@ -95,9 +98,16 @@ def read_metrics(directory: Path) -> dict[str, Any]:
         raise PresetError(f"{path}: cannot be read ({error}); a trained preset has it") from error
 
 
+def _added_scores(directory: Path) -> dict[str, Any]:
+    if not (directory / presets.METRICS).exists():
+        return {}
+    before = read_metrics(directory)
+    same = before["weights_sha256"] == presets.weights_sha256(directory)
+    return before["scores"] if same else {}
+
+
 def _describe(clips: Sequence[Clip]) -> dict[str, Any]:
-    names = "\n".join(clip.name for clip in clips)
-    return {"clips": len(clips), "names_sha256": hashlib.sha256(names.encode()).hexdigest()}
+    return {"clips": len(clips), "names_sha256": names_sha256(clips)}
 
 
 def _finite(means: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:

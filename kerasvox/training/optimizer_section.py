@@ -60,6 +60,11 @@ class OptimizerSection(Section):
                     f"{key} has no meaning with {other} {getattr(self, other)}, but with "
                     f"{' or '.join(values)}; leave it out"
                 )
+        if self.schedule != "constant" and self.final_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"final_learning_rate is {self.final_learning_rate:g}, above learning_rate, "
+                f"{self.learning_rate:g}; give a lower one, or schedule: constant"
+            )
         if self.schedule == "warmup_cosine" and self.warmup_steps is None:
             raise ValueError("schedule warmup_cosine needs warmup_steps")
         return self

@@ -10,6 +10,8 @@ import keras
 
 import kerasvox
 
+_THEN = ", then "
+
 
 def software() -> dict[str, Any]:
     """Return the versions that a training run used, and the commit if it ran from a checkout."""
@@ -19,6 +21,14 @@ def software() -> dict[str, Any]:
         "python": platform.python_version(),
         "keras": keras.__version__,
         "backend": f"{keras.config.backend()} {metadata.version(keras.config.backend())}",
+    }
+
+
+def joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Return the software of a run that goes on: where a version is another, both of them."""
+    return {
+        name: value if str(now[name]) in str(value).split(_THEN) else f"{value}{_THEN}{now[name]}"
+        for name, value in before.items()
     }
 
 

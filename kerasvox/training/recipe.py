@@ -48,7 +48,7 @@ def read_recipe(path: str | Path) -> Recipe:
 def _system(path: str | Path, content: dict[Any, Any]) -> str:
     model = content.get("model")
     system = model.get("system", _DEFAULT_SYSTEM) if isinstance(model, dict) else _DEFAULT_SYSTEM
-    if system not in RECIPES:
+    if not isinstance(system, str) or system not in RECIPES:
         raise RecipeError(f"{path}: model.system is {system!r}; systems are {', '.join(RECIPES)}")
     return system
 

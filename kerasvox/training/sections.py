@@ -1,12 +1,13 @@
 """What a recipe may say: its sections, and a recipe for each system."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from kerasvox.training.optimizer_section import EarlyStoppingSection, OptimizerSection
 from kerasvox.training.section import Section
 
+_STEPS_PER_EPOCH = 250
 Window = Literal["hann", "hamming", "sine"]
 Weight = Annotated[float, Field(ge=0)]
 
@@ -167,10 +168,12 @@ class Recipe(Section):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     description: str = ""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     steps: int = Field(ge=1)
     steps_per_epoch: int = Field(
-        default=250, ge=1, description="steps between two dev scores and checkpoints"
+        default=_STEPS_PER_EPOCH,
+        ge=1,
+        description="steps between two dev scores and checkpoints; a shorter run is one epoch",
     )
     model: DRNNSection | TwoHeadSection | FusionSection
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
@@ -179,6 +182,23 @@ class Recipe(Section):
     data: DataSection = DataSection()
     optimizer: OptimizerSection = OptimizerSection()
     early_stopping: EarlyStoppingSection = EarlyStoppingSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_short_run_is_an_epoch(cls, values: dict[str, Any]) -> dict[str, Any]:
+        steps = values.get("steps")
+        short = isinstance(steps, int) and 0 < steps < _STEPS_PER_EPOCH
+        return {"steps_per_epoch": steps, **values} if short else values
+
+    @model_validator(mode="after")
+    def _epochs_are_whole(self) -> "Recipe":
+        if self.steps % self.steps_per_epoch:
+            more = -(-self.steps // self.steps_per_epoch) * self.steps_per_epoch
+            raise ValueError(
+                f"steps is {self.steps}; it must be a multiple of steps_per_epoch, "
+                f"{self.steps_per_epoch}, such as {more}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _warmup_ends(self) -> "Recipe":

@@ -1,6 +1,6 @@
 """From a recipe and data to a trained preset."""
 
-import math
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,7 +10,7 @@ import keras
 
 from kerasvox import presets
 from kerasvox.data.clip import Clip
-from kerasvox.data.digest import digest
+from kerasvox.data.digest import digest, names_sha256
 from kerasvox.data.holdout import hold_out, hold_out_singer
 from kerasvox.data.open_data import open_data
 from kerasvox.errors import DataError, RecipeError, TrainingError, UsageError
@@ -25,17 +25,19 @@ from kerasvox.training.build import (
     float32_twin,
 )
 from kerasvox.training.checkpoint import Checkpoint, load_checkpoint, newest_state
+from kerasvox.training.checkpoint_files import checkpoints
 from kerasvox.training.dev_score_rules import dev_score_rules, stopped_early
 from kerasvox.training.dev_scores import DevScores, Means
 from kerasvox.training.distribution.one_device import OneDevice
 from kerasvox.training.epoch_log import EpochLog
+from kerasvox.training.facts import differences, flatten
 from kerasvox.training.finite_loss import FiniteLoss
 from kerasvox.training.magnitude_training import MagnitudeTraining
 from kerasvox.training.metrics import write_training_metrics
 from kerasvox.training.model_card import write_card
 from kerasvox.training.optimizer import build_optimizer
 from kerasvox.training.progress import TrainingProgress
-from kerasvox.training.provenance import software
+from kerasvox.training.provenance import joined, software
 from kerasvox.training.recipe import read_recipe
 from kerasvox.training.tensorboard_log import tensorboard_log
 
@@ -92,12 +94,16 @@ class Trainer:
             self.data_set = open_data(data, options.set, options.split_seed)
             self.clips = self._choose_clips()
         self._check_directory(resume)
-        self.state = newest_state(self.checkpoints) or {
+        self.state = self._begun() or {
             "epoch": 0,
             "step": 0,
             "software": software(),
+            "facts": self._facts(),
+            "files": self._files(),
         }
-        self.distribution.start(self.recipe, self._facts())
+        place = "checkpoint in the output folder, which all workers share"
+        same = {**self._facts(), "files": self._files(), place: self.state["step"]}
+        self.distribution.start(self.recipe, same)
         with _faults_of(recipe):
             with self.distribution.scope():
                 # Initialisers draw their seeds when layers are made, so this comes first.
@@ -141,7 +147,7 @@ class Trainer:
 
     @property
     def _epochs(self) -> int:
-        return math.ceil(self.recipe.steps / self.recipe.steps_per_epoch)
+        return self.recipe.steps // self.recipe.steps_per_epoch
 
     def _fit(self, model: MagnitudeTraining) -> None:
         steps_per_epoch = self.recipe.steps_per_epoch
@@ -211,19 +217,43 @@ class Trainer:
             clips = {"train": [clip for clip in kept if clip in clips["train"]], "dev": held_out}
         return clips
 
+    def _begun(self) -> dict[str, Any] | None:
+        """Return the state that the folder's run was left in, None if there is none.
+
+        Raises:
+            UsageError: if that run was begun with another recipe or other clips.
+        """
+        state = newest_state(self.checkpoints)
+        if state is None:
+            return None
+        if fault := differences(flatten(state["facts"]), flatten(self._facts())):
+            raise UsageError(
+                f"{self.directory}: its run was begun with another {fault}; go on with what it was "
+                "begun with, or give another folder"
+            )
+        if changed := differences(state["files"], self._files()):
+            print(
+                f"kerasvox: {self.directory}: the data has changed since its run began: {changed}",
+                file=sys.stderr,
+            )
+        state["software"] = joined(state["software"], software())
+        return state
+
     def _facts(self) -> dict[str, Any]:
-        """Return what must be the same on every worker."""
+        """Return what must be the same on every worker, and whenever the run goes on."""
         return {
             "recipe": self.recipe.model_dump(mode="json"),
-            "data": {split: digest(clips) for split, clips in self.clips.items()},
+            "clips": {split: names_sha256(clips) for split, clips in self.clips.items()},
             "weights of stages.first": first_stage_sha256(self.recipe),
-            "checkpoint in the output folder, which all workers share": self.state["step"],
         }
+
+    def _files(self) -> dict[str, str]:
+        return {split: digest(clips) for split, clips in self.clips.items()}
 
     def _check_directory(self, resume: bool) -> None:
         """A folder that holds a run is for resuming it, with the same recipe."""
         kept = self.directory / presets.RECIPE
-        if kept.exists() and not resume:
+        if not resume and (kept.exists() or checkpoints(self.checkpoints)):
             raise UsageError(f"{self.directory}: holds a run; add --resume or take another folder")
         if kept.exists() and read_recipe(kept) != self.recipe:
             raise UsageError(
@@ -250,7 +280,7 @@ class Trainer:
             software=self.state["software"],
             data=self.clips,
             dev=dev_scores(stored, self.dev),
-            first_stage_sha256=first_stage_sha256(self.recipe),
+            first_stage_sha256=self.state["facts"]["weights of stages.first"],
         )
         write_card(self.directory)
 

@@ -186,7 +186,7 @@ def test_a_worker_with_other_data_is_named_on_both(recipe, songs, tmp_path, star
     for process in processes:
         _, errors = process.communicate(timeout=LIMIT)
         assert process.returncode == 1
-        assert errors.startswith("kerasvox: worker 1 differs from worker 0 in data.")
+        assert errors.startswith("kerasvox: worker 1 differs from worker 0 in clips.")
         assert len(errors.splitlines()) == 1
 
 

@@ -8,11 +8,14 @@ import time
 
 import numpy as np
 import pytest
+import soundfile
 
 from kerasvox import presets
 from kerasvox.data.batches import TrainingBatches
 from kerasvox.errors import DataError, RecipeError, TrainingError, UsageError
 from kerasvox.models.separator import Separator
+from kerasvox.training.provenance import joined
+from kerasvox.training.recipe import read_recipe
 from kerasvox.training.trainer import Trainer
 
 
@@ -93,6 +96,43 @@ def test_ctrl_c_leaves_a_run_that_resumes(recipe, songs, tmp_path):
     assert "--resume" in messages.splitlines()[-1]
     assert "Traceback" not in messages
     assert Trainer(recipe, songs, run, resume=True).state["step"] >= 3
+
+
+def test_a_finished_run_keeps_scores_that_were_added(recipe, songs, tmp_path):
+    folder = Trainer(recipe, songs, tmp_path / "run").run()
+    metrics = json.loads((folder / presets.METRICS).read_text())
+    metrics["scores"]["test"] = {"clips": 2, "means": metrics["scores"]["dev"]["means"]}
+    (folder / presets.METRICS).write_text(json.dumps(metrics))
+    Trainer(recipe, songs, folder, resume=True).run()
+    assert json.loads((folder / presets.METRICS).read_text()) == metrics
+    assert "test (2)" in (folder / presets.CARD).read_text()
+
+
+def test_a_run_goes_on_with_what_it_was_begun_with(recipe, songs, tmp_path, capsys):
+    run = Trainer(recipe, songs, tmp_path / "run").run()
+    (run / presets.RECIPE).unlink()
+    with pytest.raises(UsageError, match="holds a run; add --resume"):
+        Trainer(recipe, songs, run)
+    other = tmp_path / "other.yaml"
+    other.write_text(recipe.read_text().replace("seed: 3", "seed: 4"))
+    with pytest.raises(UsageError, match=r"begun with another recipe\.seed \(4, not 3\); go on"):
+        Trainer(other, songs, run, resume=True)
+    clip = songs / "train" / "abjones_1_01.wav"
+    sources, rate = soundfile.read(clip)
+    soundfile.write(clip, sources[:-1000], rate)
+    assert Trainer(recipe, songs, run, resume=True).state["step"] == 12
+    assert "the data has changed since its run began: train (4 clips" in capsys.readouterr().err
+    clip.unlink()
+    with pytest.raises(UsageError, match=r"begun with another clips\.train"):
+        Trainer(recipe, songs, run, resume=True)
+    assert read_recipe(run / presets.RECIPE).seed == 3
+
+
+def test_a_run_that_changes_software_names_both():
+    first = {"keras": "3.15", "backend": "tensorflow 2.21"}
+    then = joined(first, {"keras": "3.15", "backend": "jax 0.7"})
+    assert then == {"keras": "3.15", "backend": "tensorflow 2.21, then jax 0.7"}
+    assert joined(then, first) == then
 
 
 def test_a_finished_run_resumes_to_itself(recipe, songs, tmp_path):
