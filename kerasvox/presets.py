@@ -7,6 +7,7 @@ A preset is a folder: `config.json` (the class and its arguments), `model.weight
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,10 @@ def replace_text(path: Path, text: str) -> None:
     """Write a text file beside its place, then rename it there: never half a file."""
     beside = path.with_name(f".{path.name}.partial")
     try:
-        beside.write_text(text, encoding="utf-8")
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may keep the name and lose the text
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

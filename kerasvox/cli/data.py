@@ -78,7 +78,8 @@ def prepare(
 
     from kerasvox.data.shards.prepare import prepare as prepare_shards
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Writing shards", total=None)
         try:
             prepare_shards(
@@ -100,7 +101,10 @@ def _progress(paths: list[Path]) -> Iterator[Path]:
     from rich.console import Console
     from rich.progress import track
 
-    yield from track(paths, "Reading clips", console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    yield from track(
+        paths, "Reading clips", console=console, transient=True, disable=not console.is_terminal
+    )
 
 
 def _print_summary(report: "Report") -> None:

@@ -58,12 +58,11 @@ def open_data(directory: str | Path, kind: str | None = None, seed: int = 0) -> 
                 f"the recipe's data.set is {kind}"
             )
         return shards
-    if kind == "stems":
-        return Stems(directory, seed)
     try:
-        return MIR1K(directory)
+        return Stems(directory, seed) if kind == "stems" else MIR1K(directory)
     except DataError as error:
-        if _holds_tracks(directory):
+        _refuse_unfinished(directory)
+        if kind == "mir1k" and _holds_tracks(directory):
             raise DataError(
                 f"{directory}: holds tracks, not MIR-1K; for these data.set is stems in a recipe"
             ) from error
@@ -78,7 +77,7 @@ def recognise(directory: str | Path) -> str:
     """Return the kind of data set that a folder holds: `"mir1k"` or `"stems"`.
 
     Raises:
-        DataError: if it holds neither.
+        DataError: if it holds neither, or shards that are not finished.
     """
     directory = Path(directory)
     try:
@@ -88,11 +87,17 @@ def recognise(directory: str | Path) -> str:
             raise DataError(f"{directory}: is not a folder; give that of a data set") from error
         if _holds_tracks(directory):
             return "stems"
+        _refuse_unfinished(directory)
         raise DataError(
             f"{directory}: holds neither MIR-1K (clips such as abjones_1_01.wav) nor tracks "
             "(folders with vocals and accompaniment or musdb's stems, or .stem.mp4 files)"
         ) from error
     return "mir1k"
+
+
+def _refuse_unfinished(directory: Path) -> None:
+    if any(directory.glob("shard-*.tfrecord*")):  # but no index, which comes last
+        raise DataError(f"{directory}: holds unfinished shards; run `kerasvox data prepare` again")
 
 
 def _holds_tracks(directory: Path) -> bool:

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from kerasvox.data.shards.seal import unseal
 from kerasvox.data.splits import split_tracks
 from kerasvox.errors import DataError
 
@@ -108,16 +109,28 @@ class Index(_Part):
         return split_tracks(folders, seed)
 
 
+class DamagedIndexError(DataError):
+    """An index that is cut, changed or of another version: preparing again makes it anew."""
+
+
 def is_sharded(directory: Path) -> bool:
-    """Return whether a folder is one of shards: whether it has their index."""
-    return (directory / INDEX).is_file()
+    """Return whether a folder is one of shards: whether it has their index.
+
+    Raises:
+        DataError: if that cannot be seen.
+    """
+    try:
+        return (directory / INDEX).is_file()
+    except OSError as error:
+        raise DataError(f"{directory}: cannot be read ({error.strerror})") from error
 
 
 def read_index(directory: Path) -> Index:
     """Return the index of a folder of shards.
 
     Raises:
-        DataError: if it cannot be read or is of another version.
+        DamagedIndexError: if it is cut, was changed or is of another version.
+        DataError: if it cannot be read or is of something else.
     """
     path = directory / INDEX
     try:
@@ -125,14 +138,12 @@ def read_index(directory: Path) -> Index:
         if not isinstance(content, dict) or content.get("format") != "kerasvox-shards":
             raise DataError(f"{path}: is no index of shards")
         if content.get("version") != VERSION:
-            raise DataError(
+            raise DamagedIndexError(
                 f"{path}: is of version {content.get('version')}, this kerasvox reads {VERSION}; "
                 "run `kerasvox data prepare` again"
             )
-        return Index.model_validate(content)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(map(str, fault["loc"]))
-        raise DataError(f"{path}: is damaged ({place}: {fault['msg']})") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
+        return Index.model_validate(unseal(content))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise DamagedIndexError(f"{path}: is damaged; run `kerasvox data prepare` again") from error

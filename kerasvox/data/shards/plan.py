@@ -67,7 +67,8 @@ def _size(clip: Clip, rate: int) -> int:
             samples = reader.samples
             seconds = _USUAL_SECONDS if samples is None else samples / reader.rate
             # The one file of a MIR-1K clip has a source in each channel.
-            channels = 1 if len(clip.files) == 1 and path.suffix != ".mp4" else reader.channels
+            one = len(clip.files) == 1 and path.suffix.lower() != ".mp4"
+            channels = 1 if one else reader.channels
     except AudioError as error:
         raise DataError(str(error)) from error
     return round(seconds * rate) * channels * 2 * _BYTES

@@ -1,7 +1,6 @@
 """From a data set to a folder of shards."""
 
 import itertools
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,15 +11,16 @@ from kerasvox.data.mir1k import MIR1K, split_of
 from kerasvox.data.mir1k import SPLITS as MIR1K_SPLITS
 from kerasvox.data.open_data import recognise
 from kerasvox.data.prefetch import cores
-from kerasvox.data.shards.index import INDEX, Index, Shard, is_sharded, read_index
+from kerasvox.data.shards.claim import claim, leftovers
+from kerasvox.data.shards.finished import finished_shards
+from kerasvox.data.shards.index import INDEX, Index, Shard, is_sharded
+from kerasvox.data.shards.lock import locked
 from kerasvox.data.shards.plan import PlannedShard, plan_shards
-from kerasvox.data.shards.sha256 import sha256_of
+from kerasvox.data.shards.seal import seal
 from kerasvox.data.shards.shard_pool import write_shards
-from kerasvox.data.shards.shard_writer import PART
 from kerasvox.data.stems import Stems
 from kerasvox.errors import DataError, UsageError
 
-DONE = ".json"  # ends the name of what the index will say of a finished shard
 _MEGABYTE = 1 << 20
 
 
@@ -52,7 +52,8 @@ def prepare(
         The folder of the shards.
 
     Raises:
-        DataError: if a clip cannot be used; the shards without such a clip are kept.
+        DataError: if a clip cannot be used, and the shards without such a clip are kept; if a
+            shard cannot be written, and no further one is tried; or if another run is at work.
         UsageError: if an option is out of range, or the folder holds something else.
     """
     _require(shard_mb >= 1, f"--shard-mb is {shard_mb}; it must be 1 or more")
@@ -63,28 +64,51 @@ def prepare(
         raise UsageError(f"{directory}: holds shards already; give the folder of the data set")
     kind = recognise(directory)
     plan = plan_shards(_clips(directory, kind), rate, shard_mb * _MEGABYTE)
-    _claim(output, plan)
-    finished = {shard.name: shard for shard in _finished(output, plan)}
+    with locked(output):
+        found = claim(output, plan)
+        finished = {shard.name: shard for shard in finished_shards(output, plan, found)}
+        try:
+            _write_missing(output, plan, finished, rate, workers or cores(), progress)
+            shards = tuple(finished[planned.name] for planned in plan)
+            _publish(output, Index(set=kind, rate=rate, shards=shards), found)
+        except OSError as error:
+            raise DataError(
+                f"{error.filename or output}: cannot be written ({error.strerror or error})"
+            ) from error
+    return output
+
+
+def _write_missing(
+    output: Path,
+    plan: list[PlannedShard],
+    finished: dict[str, Shard],
+    rate: int,
+    workers: int,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Write the shards of the plan that are not finished, and add them to those that are."""
     total = sum(len(planned.clips) for planned in plan)
     done = sum(len(shard.clips) for shard in finished.values())
     advance = partial(_advance, itertools.count(done), total, progress)
     advance()
-    faults = []
     missing = [planned for planned in plan if planned.name not in finished]
-    for shard in write_shards(missing, output, rate, workers or cores(), advance):
+    faults = []
+    for shard in write_shards(missing, output, rate, workers, advance):
         if isinstance(shard, DataError):
             faults.append(shard)
-            continue
-        finished[shard.name] = shard
-        presets.replace_text(output / (shard.name + DONE), shard.model_dump_json() + "\n")
+        else:
+            finished[shard.name] = shard
     if faults:
         more = f" (and {len(faults) - 1} more shard(s) with a fault)" if len(faults) > 1 else ""
         raise DataError(f"{faults[0]}{more}; {len(finished)} finished shard(s) are kept")
-    index = Index(set=kind, rate=rate, shards=tuple(finished[planned.name] for planned in plan))
-    presets.replace_text(output / INDEX, index.model_dump_json() + "\n")
-    for planned in plan:
-        (output / (planned.name + DONE)).unlink(missing_ok=True)
-    return output
+
+
+def _publish(output: Path, index: Index, found: Index | None) -> None:
+    """Write the index, unless it is there, and remove what only led to it."""
+    if index != found:  # else nothing needs the right to write
+        presets.replace_text(output / INDEX, seal(index.model_dump(mode="json")))
+    for path in leftovers(output, index):
+        path.unlink()
 
 
 def _clips(directory: Path, kind: str) -> Iterator[tuple[Clip, str | None]]:
@@ -98,47 +122,6 @@ def _clips(directory: Path, kind: str) -> Iterator[tuple[Clip, str | None]]:
     folders = stems.folders
     for track in sorted(stems.tracks, key=lambda track: (folders[track.name] or "", track.name)):
         yield track, folders[track.name]
-
-
-def _claim(output: Path, plan: list[PlannedShard]) -> None:
-    """Make the output folder, or see that it holds nothing but shards of this plan."""
-    names = {planned.name + end for planned in plan for end in ("", DONE, PART)} | {INDEX}
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        for path in sorted(output.iterdir()):
-            if path.name.startswith("shard-") and path.name.endswith(PART):
-                path.unlink()
-            elif path.name not in names and not path.name.startswith("shard-"):
-                raise UsageError(f"{output}: holds {path.name}; take an empty folder")
-    except OSError as error:
-        raise UsageError(f"{output}: cannot be written ({error.strerror or error})") from error
-    if is_sharded(output):
-        known = {shard.name: shard.origin for shard in read_index(output).shards}
-        if known != {planned.name: planned.origin for planned in plan}:
-            raise UsageError(
-                f"{output}: holds shards of another set, or made with other options; take another "
-                "folder or remove it"
-            )
-
-
-def _finished(output: Path, plan: list[PlannedShard]) -> Iterator[Shard]:
-    """Yield the shards that are there, whole, and made from what the plan says."""
-    indexed = read_index(output).shards if is_sharded(output) else ()
-    known = {shard.name: shard for shard in indexed}
-    for planned in plan:
-        shard = known.get(planned.name) or _read_done(output / (planned.name + DONE))
-        path = output / planned.name
-        if shard is None or shard.origin != planned.origin or not path.is_file():
-            continue
-        if path.stat().st_size == shard.length and sha256_of(path) == shard.sha256:
-            yield shard
-
-
-def _read_done(path: Path) -> Shard | None:
-    try:
-        return Shard.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return None
 
 
 def _advance(count: Iterator[int], total: int, progress: Callable[[int, int], None]) -> None:

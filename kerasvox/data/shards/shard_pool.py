@@ -22,7 +22,7 @@ _GLANCE = 0.2  # seconds between two looks at the clips that are done
 def write_shards(
     plan: list[PlannedShard], directory: Path, rate: int, workers: int, tick: Callable[[], None]
 ) -> Iterator[Shard | DataError]:
-    """Write shards, and yield each of them, or why it could not be written.
+    """Write shards, and yield each of them, or which clip of it cannot be used.
 
     Args:
         plan: the shards to write.
@@ -33,6 +33,7 @@ def write_shards(
 
     Raises:
         DataError: if a process dies.
+        OSError: if a shard cannot be written.
     """
     workers = min(workers, len(plan))
     if workers <= 1:

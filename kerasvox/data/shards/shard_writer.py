@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasvox import presets
 from kerasvox.data.augmentation import unit_gains
 from kerasvox.data.clip import STEMS, Clip
 from kerasvox.data.shards.example import encode_example
 from kerasvox.data.shards.index import Record, Shard, ShardedClip
+from kerasvox.data.shards.seal import seal
 from kerasvox.data.shards.tfrecord import frame
-from kerasvox.errors import DataError
 
 PART = ".part"  # ends the name of a shard that is being written
+DONE = ".json"  # ends the name of what the index will say of a finished shard
 
 _RECORD = 1 << 18  # samples: 16 s at 16 kHz, longer than any clip of MIR-1K
 _FULL_SCALE = 32768.0
@@ -27,7 +29,7 @@ def write_shard(
     origin: str,
     done: Callable[[], None] = lambda: None,
 ) -> Shard:
-    """Write a shard, whole or not at all.
+    """Write a shard, whole or not at all, and beside it what the index will say of it.
 
     Samples are kept in 16 bits, as MIR-1K and most music comes: nothing is lost of a 16-bit file
     at the shards' rate, and reading a stretch is no more than reading bytes.
@@ -40,7 +42,8 @@ def write_shard(
         done: called after each clip.
 
     Raises:
-        DataError: if a clip cannot be used or the shard cannot be written.
+        DataError: if a clip cannot be used.
+        OSError: if the shard cannot be written; no other one can then.
     """
     part = path.with_name(path.name + PART)
     digest, length, entries = hashlib.sha256(), 0, []
@@ -61,18 +64,20 @@ def write_shard(
                 done()
             file.flush()
             os.fsync(file.fileno())
+        shard = Shard(
+            name=path.name,
+            length=length,
+            sha256=digest.hexdigest(),
+            origin=origin,
+            clips=tuple(entries),
+        )
+        # It comes first: a shard without it is then none that a stopped run left.
+        beside = path.with_name(path.name + DONE)
+        presets.replace_text(beside, seal(shard.model_dump(mode="json")))
         part.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
+        return shard
     finally:
         part.unlink(missing_ok=True)
-    return Shard(
-        name=path.name,
-        length=length,
-        sha256=digest.hexdigest(),
-        origin=origin,
-        clips=tuple(entries),
-    )
 
 
 def _quantize(channels: np.ndarray) -> tuple[np.ndarray, int]:
