@@ -3,8 +3,10 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -12,10 +14,13 @@ from typer.testing import CliRunner
 import kerasvox
 from kerasvox import presets
 from kerasvox.cli.doctor import doctor
+from kerasvox.doctor import devices, packages
 from kerasvox.doctor.decoders import check_decoders
 from kerasvox.doctor.devices import _check, check_devices
 from kerasvox.doctor.diagnose import configured_backend, diagnose
-from kerasvox.doctor.packages import _fits, _parse
+from kerasvox.doctor.finding import Finding
+from kerasvox.doctor.packages import _fits, _parse, check_packages
+from kerasvox.doctor.zoo import check_presets
 
 SMALLEST, LARGER = "two_head_bilstm_mir1k", "drnn_mir1k"
 
@@ -79,8 +84,6 @@ def test_a_matmul_runs_on_every_device():
 
 
 def test_a_device_that_is_not_there_is_broken():
-    import numpy as np
-
     factors = np.ones((2, 1024, 1024), np.float32)
     finding = _check("gpu:77", factors, np.matmul(*factors))
     assert finding.status == "broken"
@@ -134,24 +137,161 @@ def test_what_is_broken_is_told_and_the_rest_is_still_examined(broken_installati
     assert {LARGER, "cpu:0", "keras", "numpy", "museval"} <= fine
 
 
-def test_a_backend_that_is_not_installed_is_broken():
-    environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": os.pathsep.join(sys.path)}
-    blocked = "import sys; sys.modules['torch'] = None; "
+def lines_with_backend(backend, before=""):
+    """Return what doctor prints, run where Keras is set to a backend that does not start."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = "import typer; from kerasvox.cli.doctor import doctor; typer.run(doctor)"
     done = subprocess.run(
-        [sys.executable, "-c", blocked + command],
+        [sys.executable, "-c", before + command],
         env=environment,
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
     lines = done.stdout.splitlines()
-    (backend,) = [line for line in lines if line.startswith("broken  backend torch")]
-    assert "KERAS_BACKEND" in backend
-    assert any(line.startswith("broken  package torch") for line in lines)
     assert any(line.startswith("ok      decoder wav") for line in lines)
+    assert any(line.startswith("ok      preset") for line in lines)
     assert not any("self-test" in line for line in lines)
+    return lines
+
+
+def test_a_backend_that_is_not_installed_is_broken():
+    lines = lines_with_backend("jax", "import sys; sys.modules['jax'] = None; ")
+    (backend,) = [line for line in lines if line.startswith("broken  backend jax")]
+    assert "KERAS_BACKEND" in backend
+    assert any(line.startswith("broken  package jax") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("backend", "found"),
+    [
+        ("tensorlfow", "is no backend of Keras (chosen by KERAS_BACKEND)"),
+        ("numpy", "is not supported (chosen by KERAS_BACKEND)"),
+        ("torch", "is not supported (chosen by KERAS_BACKEND)"),
+    ],
+)
+def test_another_backend_is_told_once_and_nothing_of_its_name_advised(backend, found):
+    lines = lines_with_backend(backend)
+    (broken,) = [line for line in lines if line.startswith("broken")]
+    assert broken.startswith(f"broken  backend {backend}")
+    assert broken.endswith(f"{found} -> set KERAS_BACKEND to tensorflow or jax")
+    assert not any("pip install" in line for line in lines)
+
+
+def test_devices_that_cannot_be_listed_are_broken(monkeypatch):
+    import keras
+
+    def fail():
+        raise RuntimeError("no driver")
+
+    monkeypatch.setattr(keras.distribution, "list_devices", fail)
+    (finding,) = check_devices()
+    assert finding.status == "broken"
+    assert finding.found == "cannot list its devices (RuntimeError: no driver)"
+
+
+def test_a_product_that_is_not_a_number_is_valid_json(monkeypatch):
+    factors = np.ones((2, 1024, 1024), np.float32)
+    broken = np.full((1024, 1024), np.nan)
+    monkeypatch.setattr(devices, "_multiply", lambda device, factors: (broken, device, 1.0))
+    monkeypatch.setattr(
+        "kerasvox.doctor.diagnose.diagnose",
+        lambda: iter([_check("cpu:0", factors, np.matmul(*factors))]),
+    )
+    app = typer.Typer()
+    app.command()(doctor)
+    done = CliRunner().invoke(app, ["--json"])
+    assert done.exit_code == 1, done.output
+    (finding,) = json.loads(done.stdout, parse_constant=pytest.fail)["findings"]
+    assert finding["status"] == "broken"
+    assert finding["data"]["difference"] is None
+    assert finding["data"]["seconds"] == 1.0
+
+
+def test_values_that_are_not_finite_are_none_in_reports():
+    data = {"levels": {"vocals": float("inf"), "accompaniment": 0.5}, "bytes": 3}
+    reported = Finding("self-test", "a", "ok", "b", data=data).to_dict()["data"]
+    assert reported == {"levels": {"vocals": None, "accompaniment": 0.5}, "bytes": 3}
+
+
+def test_a_preset_that_lost_a_file_is_broken(tmp_path, monkeypatch):
+    monkeypatch.setattr(presets, "zoo_directory", lambda: tmp_path)
+    files = (presets.CONFIG, presets.WEIGHTS, presets.SUMS, presets.METRICS)
+    for lost in files[:3]:
+        (tmp_path / lost).mkdir()
+        for file in files:
+            (tmp_path / lost / file).write_text(file)
+        presets.write_sums(tmp_path / lost)
+        (tmp_path / lost / lost).unlink()
+    (tmp_path / "to_be_trained").mkdir()
+    (tmp_path / "to_be_trained" / presets.RECIPE).touch()
+    findings = list(check_presets())
+    assert [finding.subject for finding in findings] == sorted(files[:3])
+    for finding in findings:
+        assert finding.status == "broken"
+        assert str(tmp_path / finding.subject / finding.subject) in finding.found
+
+
+TFIO = [
+    "numpy>=1.26",
+    "tensorflow>=2.17",
+    "tensorflow<2.18,>=2.17; python_version < '3.13' and extra == 'tfio'",
+    "tensorflow-io>=0.37; python_version < '3.13' and extra == 'tfio'",
+    "numpy<2; extra == 'tfio'",
+]
+
+
+@pytest.fixture
+def with_tfio(monkeypatch):
+    """Return a function that examines the extra tfio, given versions of what is installed."""
+
+    def examine(**versions):
+        monkeypatch.setattr(packages.metadata, "requires", lambda name: TFIO)
+        monkeypatch.setattr(packages, "_version", lambda name: versions.get(name.replace("-", "_")))
+        (finding,) = of(check_packages("tensorflow"), "extra")
+        assert finding.subject == "tfio"
+        return finding
+
+    monkeypatch.setitem(sys.modules, "tensorflow_io", types.ModuleType("tensorflow_io"))
+    return examine
+
+
+def test_an_extra_is_held_to_the_versions_of_all_its_members(with_tfio):
+    finding = with_tfio(tensorflow="2.21.0", tensorflow_io="0.37.1", numpy="1.26.4")
+    assert finding.status == "broken"
+    assert finding.found == "tensorflow is of version 2.21.0; tfio needs <2.18,>=2.17"
+    finding = with_tfio(tensorflow="2.17.1", tensorflow_io="0.37.1", numpy="2.4.6")
+    assert finding.found == "numpy is of version 2.4.6; tfio needs <2"
+    assert finding.advice == 'pip install "kerasvox[tfio]"'
+
+
+def test_an_extra_that_is_not_installed_is_no_fault(with_tfio):
+    finding = with_tfio(tensorflow="2.21.0", numpy="2.4.6")
+    assert (finding.status, finding.found) == ("warning", "is not installed")
+
+
+def test_tensorflow_io_has_to_decode(with_tfio, monkeypatch):
+    pytest.importorskip("tensorflow")
+
+    def decode(content, dtype):
+        raise NotImplementedError("undefined symbol")
+
+    monkeypatch.setattr(sys.modules["tensorflow_io"], "__version__", "0.37.1", raising=False)
+    audio = types.SimpleNamespace(decode_flac=decode)
+    monkeypatch.setattr(sys.modules["tensorflow_io"], "audio", audio, raising=False)
+    finding = with_tfio(tensorflow="2.17.1", tensorflow_io="0.37.1", numpy="1.26.4")
+    assert finding.status == "broken"
+    assert "tensorflow-io 0.37.1 does not decode with TensorFlow" in finding.found
+
+
+def test_the_backend_is_held_to_the_version_that_its_extra_asks_for(monkeypatch):
+    monkeypatch.setattr(packages.metadata, "requires", lambda name: ["jax>=99; extra == 'jax'"])
+    monkeypatch.setattr(packages, "_import_fault", lambda name: None)
+    monkeypatch.setattr(packages, "_version", lambda name: "0.4.20")
+    (finding,) = check_packages("jax")
+    assert finding.found == "is of version 0.4.20; kerasvox needs >=99"
 
 
 def test_the_backend_is_read_as_keras_does(tmp_path, monkeypatch):

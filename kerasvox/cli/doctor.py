@@ -35,7 +35,7 @@ def doctor(
             "broken": broken,
             "findings": [finding.to_dict() for finding in findings],
         }
-        print(json_format.dumps(report, indent=2))
+        print(json_format.dumps(report, indent=2, allow_nan=False))
     else:
         print(f"{broken} of {len(findings)} are broken" if broken else "nothing is broken")
     if broken:

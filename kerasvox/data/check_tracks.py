@@ -2,13 +2,26 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from kerasvox.data.check import Report
+from kerasvox.data.clip import STEMS
 from kerasvox.data.inspection import Finding, Inspection
 from kerasvox.data.splits import SPLITS, split_tracks
-from kerasvox.data.stems import read_track, track_paths
+from kerasvox.data.stems import (
+    candidates,
+    entries,
+    is_audio,
+    printable,
+    read_track,
+    track_name,
+    track_paths,
+    unread_audio,
+)
+from kerasvox.data.track import SILENCE
 from kerasvox.errors import DataError
 
 
@@ -22,11 +35,11 @@ def check_tracks(
         progress: wraps the list of tracks that are read one after the other.
 
     Raises:
-        DataError: if the folder cannot be listed.
+        DataError: if the folder cannot be listed, or a track's name is not UTF-8.
     """
     found = dict(track_paths(directory))
     inspections = [_inspect(path) for path in progress(list(found))]
-    names = {path: path.name.removesuffix(".stem.mp4") for path in found}
+    names = {path: track_name(path) for path in found}
     splits = split_tracks({names[path]: folder for path, folder in found.items()})
     by_split = {
         split: [one for one in inspections if splits[names[one.path]] == split] for split in SPLITS
@@ -36,6 +49,7 @@ def check_tracks(
         *_duplicates(inspections, names),
         *_odd(inspections, "rate", [one.rate for one in inspections], "a rate of {} Hz"),
         *_odd(inspections, "channels", [one.channels for one in inspections], "{} channel(s)"),
+        *_strays(directory, found),
     ]
     return Report(
         directory=directory,
@@ -53,13 +67,53 @@ def check_tracks(
 def _inspect(path: Path) -> Inspection:
     try:
         pair, rate = read_track(path).recording()
+        unread = tuple(_unread(path))
     except DataError as error:
-        place, separator, message = str(error).partition(": ")
-        if not separator:
-            place, message = str(path), str(error)
-        return Inspection(path, findings=(Finding("error", "track", Path(place), message),))
+        return Inspection(path, findings=(_fault(path, error),))
     digest = hashlib.sha256(pair.tobytes()).hexdigest()
-    return Inspection(path, rate, pair.shape[1], pair.shape[2], digest)
+    findings = (*_cancelled(path, pair), *unread)
+    return Inspection(path, rate, pair.shape[1], pair.shape[2], digest, findings)
+
+
+def _fault(path: Path, error: DataError) -> Finding:
+    """Return an error of a track, which names it or a stem of it, as a finding."""
+    # The track's own name may hold a colon, those of stems do not.
+    stem, _, message = str(error).removeprefix(str(path)).partition(": ")
+    return Finding("error", "track", Path(f"{path}{stem}"), message)
+
+
+def _unread(track: Path) -> Iterator[Finding]:
+    """Yield a warning for each audio file of a track that is no stem, and each folder in it."""
+    if not track.is_dir():
+        return
+    for file in unread_audio(track):
+        yield _unused(file, "is not named as a stem")
+    for path in entries(track):
+        if path.is_dir():
+            yield _unused(path, "is a folder inside a track")
+
+
+def _strays(directory: Path, tracks: Collection[Path]) -> Iterator[Finding]:
+    """Yield a warning for each folder and audio file that lies among the tracks and is none."""
+    for path, _ in candidates(directory):
+        if path in tracks:
+            continue
+        if path.is_dir():
+            yield _unused(path, "is no track: no audio lies directly in it")
+        elif is_audio(path):
+            yield _unused(path, "is no track: that is a folder of stems, or a .stem.mp4")
+
+
+def _unused(path: Path, reason: str) -> Finding:
+    return Finding("warning", "unused", Path(printable(path)), f"{reason}; not used")
+
+
+def _cancelled(path: Path, pair: np.ndarray) -> Iterator[Finding]:
+    """Yield a warning for each source that is silent in a downmix, though no channel is."""
+    for source, peak in zip(STEMS, np.abs(pair.mean(axis=1)).max(axis=-1), strict=True):
+        if peak < SILENCE:
+            message = f"silent {source} in a downmix: the channels cancel each other"
+            yield Finding("warning", "downmix", path, message)
 
 
 def _duplicates(inspections: list[Inspection], names: dict[Path, str]) -> Iterator[Finding]:

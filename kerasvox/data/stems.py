@@ -1,5 +1,6 @@
 """Folders of tracks whose stems are files."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ _VOCALS = ("vocals", "vocal")
 _ACCOMPANIMENT = ("accompaniment", "instrumental", "no_vocals")
 _PARTS = ("drums", "bass", "other")
 _ALL = (*_VOCALS, *_ACCOMPANIMENT, *_PARTS)
+_MIXTURE = ("mixture", "mix")
 
 
 class Stems:
@@ -22,17 +24,19 @@ class Stems:
     A track is a folder with `vocals` and `accompaniment` (or `instrumental`, `no_vocals`), or
     with musdb's `vocals`, `drums`, `bass` and `other`, whose last three add up to the
     accompaniment; each a file of any audio format. Or it is a file `<track>.stem.mp4` with musdb's
-    five streams. Other files, such as `mixture.wav`, are not read. Tracks lie in the folder or in
-    its folders `train`, `dev` (or `valid`) and `test`; for the splits see
-    `splits.split_tracks`.
+    five streams. Other files, such as `mixture.wav`, are not read; without an `accompaniment`,
+    audio that is neither a stem nor `mixture` (or `mix`) is refused, as it may be an instrument
+    that the sum would lack. Tracks lie in the folder or in its folders `train`, `dev` (or `valid`)
+    and `test`; for the splits see `splits.split_tracks`.
 
     Args:
         directory: the data folder.
         seed: chooses the split of tracks that no folder chooses.
 
     Raises:
-        DataError: if the folder is missing, holds no track, a track lacks a stem or has it twice,
-            or two tracks have one name.
+        DataError: if the folder is missing, holds no track, a track lacks a stem or has it twice or
+            has audio that its accompaniment would lack, two tracks have one name, or a name is not
+            UTF-8.
 
     Example:
 
@@ -82,26 +86,51 @@ def track_paths(directory: Path) -> Iterator[tuple[Path, str | None]]:
     """Yield the folder or `.stem.mp4` of each track, and the split whose folder it lies in.
 
     Raises:
+        DataError: if a folder is missing or cannot be listed, or a track's name is not UTF-8.
+    """
+    for path, split in candidates(directory):
+        if not _is_track(path):
+            continue
+        if printable(path.name) != path.name:
+            raise DataError(f"{printable(path)}: its name is not UTF-8; give the track another")
+        yield path, split
+
+
+def candidates(directory: Path) -> Iterator[tuple[Path, str | None]]:
+    """Yield whatever lies where tracks do, and the split whose folder it lies in.
+
+    Raises:
         DataError: if a folder is missing or cannot be listed.
     """
     if not directory.is_dir():
         raise DataError(f"{directory}: is not a folder; give the folder of the tracks")
-    for path in _entries(directory):
+    for path in entries(directory):
         split = FOLDERS.get(path.name.lower()) if path.is_dir() else None
         if split and not stem_files(path):
-            yield from ((inner, split) for inner in _entries(path) if _is_track(inner))
-        elif _is_track(path):
+            yield from ((inner, split) for inner in entries(path))
+        else:
             yield path, None
+
+
+def track_name(path: Path) -> str:
+    """Return the name of the track of a folder or `.stem.mp4`."""
+    return path.name if path.is_dir() else path.name[: -len(_STEM_FILE)]
+
+
+def printable(path: Path | str) -> str:
+    """Return a path with the bytes that are not UTF-8 written as `\\xe9`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def read_track(path: Path) -> Track:
     """Return the track of a folder or `.stem.mp4`.
 
     Raises:
-        DataError: if it lacks a stem or has one twice.
+        DataError: if it lacks a stem or has one twice, or if its accompaniment is to be added up
+            and there is audio of which it is not known whether it belongs to it.
     """
     if not path.is_dir():
-        return Track(path.name[: -len(_STEM_FILE)], path)
+        return Track(track_name(path), path)
     found: dict[str, Path] = {}
     for file in stem_files(path):
         stem = file.stem.lower()
@@ -119,26 +148,44 @@ def read_track(path: Path) -> Track:
         raise DataError(f"{path}: the stem accompaniment is missing (such as accompaniment.wav)")
     if missing:
         raise DataError(f"{path}: the stem {missing[0]} is missing (such as {missing[0]}.wav)")
+    if unknown := unread_audio(path):
+        names = ", ".join(printable(file.name) for file in unknown)
+        raise DataError(
+            f"{path}: {names} would be left out of the accompaniment, which is drums, bass and "
+            "other; add a file accompaniment, or move away what is no part of it"
+        )
     return Track(path.name, path, found["vocals"], tuple(found[part] for part in _PARTS))
 
 
 def stem_files(folder: Path) -> list[Path]:
     """Return the files of a folder that are named as stems are."""
-    return [
-        path
-        for path in _entries(folder)
-        if path.suffix.lower() in SUFFIXES and path.stem.lower() in _ALL and path.is_file()
-    ]
+    return [path for path in entries(folder) if is_audio(path) and path.stem.lower() in _ALL]
 
 
-def _is_track(path: Path) -> bool:
-    if path.is_dir():  # with audio but no stem it is a track that lacks them, and told so
-        return any(file.suffix.lower() in SUFFIXES for file in _entries(path))
-    return path.name.lower().endswith(_STEM_FILE)
+def unread_audio(folder: Path) -> list[Path]:
+    """Return the audio files of a track that are named neither as stems nor as the mixture."""
+    known = (*_ALL, *_MIXTURE)
+    return [path for path in entries(folder) if is_audio(path) and path.stem.lower() not in known]
 
 
-def _entries(folder: Path) -> list[Path]:
+def is_audio(path: Path) -> bool:
+    """Return whether it is a file named as audio is."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what a folder holds, sorted, without what is hidden.
+
+    Raises:
+        DataError: if it cannot be listed.
+    """
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror})") from error
+
+
+def _is_track(path: Path) -> bool:
+    if path.is_dir():  # with audio but no stem it is a track that lacks them, and told so
+        return any(file.suffix.lower() in SUFFIXES for file in entries(path))
+    return path.name.lower().endswith(_STEM_FILE)

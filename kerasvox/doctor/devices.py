@@ -21,13 +21,19 @@ def check_devices() -> Iterator[Finding]:
     """Multiply two matrices on every device of the backend and compare with numpy."""
     import keras
 
-    devices = keras.distribution.list_devices() or ["cpu:0"]
+    backend = keras.config.backend()
+    try:
+        devices = keras.distribution.list_devices() or ["cpu:0"]
+    except Exception as error:  # whatever a driver comes up with
+        found = f"cannot list its devices ({one_line(error)})"
+        yield Finding("device", backend, "broken", found, _driver_advice("the machine"))
+        return
     generator = np.random.default_rng(0)
     factors = generator.uniform(-1, 1, (2, _SIZE, _SIZE)).astype(np.float32)
     expected = np.matmul(*factors)
     for device in devices:
         yield _check(device, factors, expected)
-    yield from _unseen_gpus(keras.config.backend(), devices)
+    yield from _unseen_gpus(backend, devices)
 
 
 def _check(device: str, factors: np.ndarray, expected: np.ndarray) -> Finding:
@@ -84,14 +90,13 @@ def _unseen_gpus(backend: str, devices: list[str]) -> Iterator[Finding]:
     """Warn where the machine has NVIDIA GPUs and the backend sees none."""
     present = _nvidia_gpus()
     if present and not any("gpu" in device.lower() for device in devices):
-        packages = {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda13]"}
+        package = {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda13]"}[backend]
         yield Finding(
             "device",
             "gpu",
             "warning",
             f"nvidia-smi lists {present} GPU(s), {backend} sees none",
-            f'pip install "{packages.get(backend, backend)}", and see that CUDA_VISIBLE_DEVICES '
-            "does not hide them",
+            f'pip install "{package}", and see that CUDA_VISIBLE_DEVICES does not hide them',
         )
 
 

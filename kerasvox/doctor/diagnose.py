@@ -10,6 +10,9 @@ import kerasvox
 from kerasvox.backend import start_backend
 from kerasvox.doctor.finding import Finding, one_line
 
+_BACKENDS = ("tensorflow", "jax")
+_OTHER_BACKENDS = ("torch", "numpy", "openvino")  # Keras has them, kerasvox is not made for them
+
 
 def diagnose() -> Iterator[Finding]:
     """Look at the installation, one thing after the other.
@@ -23,8 +26,9 @@ def diagnose() -> Iterator[Finding]:
     backend, chosen_by = configured_backend()
     from kerasvox.doctor.packages import check_packages
 
-    yield from check_packages(backend)
-    started = _start(backend, chosen_by)
+    supported = backend in _BACKENDS
+    yield from check_packages(backend if supported else None)
+    started = (_start if supported else _unsupported)(backend, chosen_by)
     yield started
     runs = started.status == "ok"
     if runs:
@@ -56,6 +60,13 @@ def configured_backend() -> tuple[str, str]:
         return settings["backend"], str(home / "keras.json")
     except (OSError, ValueError, KeyError, TypeError):
         return "tensorflow", "Keras' default"
+
+
+def _unsupported(backend: str, chosen_by: str) -> Finding:
+    # No advice to install it: under a mistyped name anything may be found.
+    found = "is not supported" if backend in _OTHER_BACKENDS else "is no backend of Keras"
+    advice = f"set KERAS_BACKEND to {' or '.join(_BACKENDS)}"
+    return Finding("backend", backend, "broken", f"{found} (chosen by {chosen_by})", advice)
 
 
 def _start(backend: str, chosen_by: str) -> Finding:

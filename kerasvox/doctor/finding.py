@@ -1,5 +1,6 @@
 """One result of the examination."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -27,10 +28,16 @@ class Finding:
     data: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the finding as it goes into the JSON report."""
-        return asdict(self)
+        """Return the finding as it goes into the JSON report: None for what is not finite."""
+        return _finite(asdict(self))
 
 
 def one_line(error: BaseException) -> str:
     """Return an error as one line: its type, and its message without line breaks."""
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -17,6 +17,8 @@ _MODULES = {"pyyaml": "yaml", "tensorflow-serving-api": "tensorflow_serving.apis
 _NOT_IMPORTED = ("museval",)
 _TENSORFLOW = ("tensorflow", "tensorboard")
 _NOT_FOR_USERS = ("test", "dev")
+# Of no use without a backend, and importing TensorFlow imports Keras, which then fails.
+_ON_KERAS = ("keras", *_TENSORFLOW)
 
 
 class _Requirement(NamedTuple):
@@ -25,14 +27,15 @@ class _Requirement(NamedTuple):
     extra: str | None
 
 
-def check_packages(backend: str) -> Iterator[Finding]:
+def check_packages(backend: str | None) -> Iterator[Finding]:
     """Import what kerasvox asks for and what its extras bring.
 
     A package that lacks or does not load is broken if kerasvox cannot do without, else a warning;
     TensorFlow may lack where Keras runs on another backend.
 
     Args:
-        backend: what Keras is set to run on.
+        backend: what Keras is set to run on; None if it cannot, then what rests on Keras, and the
+            extras, are left out.
     """
     try:
         requirements = [_parse(line) for line in metadata.requires("kerasvox") or []]
@@ -46,18 +49,22 @@ def check_packages(backend: str) -> Iterator[Finding]:
         )
         requirements = []
     needed = {each.name: each for each in requirements if each.extra is None}
-    if backend not in needed:
-        needed[backend] = _Requirement(backend, "", None)
+    if backend is None:
+        needed = {name: each for name, each in needed.items() if name not in _ON_KERAS}
+        requirements = []
+    elif backend not in needed:
+        brought = {each.name: each for each in requirements}  # by an extra of its own
+        needed[backend] = brought.get(backend, _Requirement(backend, "", None))
     for requirement in needed.values():
         yield _required(requirement, backend)
     extras = sorted({each.extra for each in requirements if each.extra} - set(_NOT_FOR_USERS))
     for extra in extras:
         members = [each for each in requirements if each.extra == extra]
-        if others := [each for each in members if each.name not in needed]:
-            yield _extra(extra, others)
+        if own := {each.name for each in members} - set(needed):
+            yield _extra(extra, members, own)
 
 
-def _required(requirement: _Requirement, backend: str) -> Finding:
+def _required(requirement: _Requirement, backend: str | None) -> Finding:
     name, version = requirement.name, _version(requirement.name)
     data = {"version": version}
     dispensable = name in _TENSORFLOW and backend != "tensorflow"
@@ -83,20 +90,40 @@ def _required(requirement: _Requirement, backend: str) -> Finding:
     return Finding("package", name, "ok", version or "version unknown", data=data)
 
 
-def _extra(extra: str, members: list[_Requirement]) -> Finding:
+def _extra(extra: str, members: list[_Requirement], own: set[str]) -> Finding:
+    """Look at an extra; `own` are those of its members that kerasvox does not need anyway."""
     data = {each.name: _version(each.name) for each in members}
     missing = [name for name, version in data.items() if version is None]
     install = f'pip install "kerasvox[{extra}]"'
     if missing:
-        lacks = "is not installed" if len(missing) == len(data) else f"lacks {', '.join(missing)}"
+        lacks = "is not installed" if own <= set(missing) else f"lacks {', '.join(missing)}"
         return Finding("extra", extra, "warning", lacks, f"if you need it: {install}", data)
+    for each in members:
+        version = data[each.name]
+        if not _fits(version, each.specifier):
+            found = f"{each.name} is of version {version}; {extra} needs {each.specifier}"
+            return Finding("extra", extra, "broken", found, install, data)
     for each in members:
         fault = _import_fault(each.name)
         if fault:
             found = f"{each.name} cannot be imported ({one_line(fault)})"
             return Finding("extra", extra, "broken", found, f"{install} --force-reinstall", data)
+    if extra == "tfio" and (fault := _decoding_fault()):
+        found = f"fails ({one_line(fault)})"
+        return Finding("extra", extra, "broken", found, install, data)
     versions = ", ".join(f"{name} {version}" for name, version in data.items())
     return Finding("extra", extra, "ok", versions, data=data)
+
+
+def _decoding_fault() -> Exception | None:
+    from kerasvox.data.tfio import load_graph
+
+    try:
+        with _silence():
+            load_graph()
+    except Exception as error:  # whatever a broken installation comes up with
+        return error
+    return None
 
 
 def _install_advice(requirement: _Requirement, version: str | None, fault: Exception) -> str:

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from kerasvox.data.shards.plan import _size
 from kerasvox.data.stems import Stems
 from kerasvox.errors import DataError, UsageError
 
@@ -97,6 +98,16 @@ def test_a_stem_file_of_musdb(tmp_path):
     assert track.sources(RATE).shape == (2, -(-found.shape[2] * RATE // 44100))
 
 
+def test_a_stem_file_in_upper_case_is_the_same(tmp_path):
+    path = write_stem_file(tmp_path / "a.stem.mp4", [noise(44100)] * 5)
+    (lower,) = Stems(tmp_path).tracks
+    size = _size(lower, RATE)
+    path.rename(tmp_path / "A.STEM.MP4")
+    (upper,) = Stems(tmp_path).tracks
+    assert upper.name == "A"
+    assert _size(upper, RATE) == size
+
+
 def test_a_stem_file_with_too_few_streams_is_named(tmp_path):
     path = write_stem_file(tmp_path / "song.stem.mp4", [noise()] * 3)
     with pytest.raises(DataError, match=r"has 3 audio stream\(s\); a .stem.mp4 has 5") as caught:
@@ -147,6 +158,14 @@ def test_a_missing_stem_is_named(tmp_path, write_track, message):
     with pytest.raises(DataError, match=message) as caught:
         Stems(tmp_path)
     assert str(caught.value).startswith(f"{folder}: ")
+
+
+def test_audio_that_the_sum_of_the_parts_would_lack_is_refused(tmp_path, write_track):
+    folder = write_track("song", ["vocals", *PARTS, "mixture", "guitar", "piano"])
+    with pytest.raises(DataError, match=r"song: guitar.wav, piano.wav would be left out"):
+        Stems(tmp_path)
+    soundfile.write(folder / "accompaniment.wav", noise(), RATE)
+    assert Stems(tmp_path).tracks[0].accompaniment == (folder / "accompaniment.wav",)
 
 
 ODD = {
