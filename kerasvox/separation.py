@@ -18,6 +18,7 @@ from kerasvox import __version__
 from kerasvox.audio.chunks import ChunkLayout, Stems, process_in_chunks
 from kerasvox.audio.fifo import SampleFifo
 from kerasvox.audio.pending import PendingFile, made_folder
+from kerasvox.audio.printable import printable
 from kerasvox.audio.reader import AudioReader
 from kerasvox.audio.resampler import Resampler
 from kerasvox.audio.writer import FORMATS, AudioWriter
@@ -139,6 +140,8 @@ def separate_file(
         AudioError: if the song cannot be read or the stems cannot be written.
     """
     path = Path(path)
+    if printable(path) != str(path):
+        raise AudioError(f"{printable(path)}: its name is not UTF-8; give it another")
     stems = None if stems is None else list(stems)
     check_outputs([path], directory, stems, format)
     folder = song_folder(path, directory)

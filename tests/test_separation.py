@@ -196,6 +196,14 @@ def test_input_that_turns_bad_leaves_nothing(separator, tmp_path):
     assert contents(tmp_path) == ["a.wav"]
 
 
+def test_a_name_that_is_not_utf8_is_refused_in_one_line(separator, tmp_path):
+    song = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    song.touch()
+    with pytest.raises(AudioError, match=r"caf\\xe9\.wav: its name is not UTF-8"):
+        separate_file(separator, song, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_second_stem_that_fails_takes_the_first_along(separator, tmp_path):
     song = write(tmp_path / "a.wav", noise(1000))
     (tmp_path / "out" / "a" / "accompaniment.wav").mkdir(parents=True)

@@ -112,7 +112,9 @@ def _print_summary(report: "Report") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("split", title=Text(str(report.directory)))
+    from kerasvox.audio.printable import printable
+
+    table = Table("split", title=Text(printable(report.directory)))
     for heading in ("clips", *(["published"] if report.published else []), "minutes"):
         table.add_column(heading, justify="right")
     for split, clips in report.clips.items():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from kerasvox.audio.printable import printable
 from kerasvox.data.inspection import Finding, Inspection, inspect_clip
 from kerasvox.data.mir1k import MIR1K, SIZES, SPLITS, candidate_files, is_clip, split_of
 
@@ -53,7 +54,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON can hold it."""
         return {
-            "directory": str(self.directory),
+            "directory": printable(self.directory),
             "splits": {
                 split: {
                     "clips": self.clips[split],
@@ -67,7 +68,7 @@ class Report:
             "errors": self.errors,
             "warnings": self.warnings,
             "findings": [
-                {**dataclasses.asdict(finding), "path": str(finding.path)}
+                {**dataclasses.asdict(finding), "path": printable(finding.path)}
                 for finding in self.findings
             ],
         }

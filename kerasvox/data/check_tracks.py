@@ -11,17 +11,16 @@ from kerasvox.data.check import Report
 from kerasvox.data.clip import STEMS
 from kerasvox.data.inspection import Finding, Inspection
 from kerasvox.data.splits import SPLITS, split_tracks
-from kerasvox.data.stems import (
+from kerasvox.data.stems import read_track
+from kerasvox.data.track import SILENCE
+from kerasvox.data.track_files import (
     candidates,
     entries,
     is_audio,
-    printable,
-    read_track,
     track_name,
     track_paths,
     unread_audio,
 )
-from kerasvox.data.track import SILENCE
 from kerasvox.errors import DataError
 
 
@@ -105,7 +104,7 @@ def _strays(directory: Path, tracks: Collection[Path]) -> Iterator[Finding]:
 
 
 def _unused(path: Path, reason: str) -> Finding:
-    return Finding("warning", "unused", Path(printable(path)), f"{reason}; not used")
+    return Finding("warning", "unused", path, f"{reason}; not used")
 
 
 def _cancelled(path: Path, pair: np.ndarray) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasvox.audio.load import load
+from kerasvox.audio.printable import printable
 from kerasvox.errors import AudioError
 
 # Channel 0 and channel 1 of a clip's file.
@@ -39,7 +40,7 @@ class Finding:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.severity}: {self.path}: {self.message}"
+        return f"{self.severity}: {printable(self.path)}: {self.message}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from kerasvox.data.clip import Clip
 from kerasvox.data.mir1k import MIR1K, candidate_files
 from kerasvox.data.shards.index import is_sharded
 from kerasvox.data.shards.shard_set import ShardSet
-from kerasvox.data.stems import Stems, track_paths
+from kerasvox.data.stems import Stems
+from kerasvox.data.track_files import track_paths
 from kerasvox.errors import DataError, UsageError
 
 SETS = ("mir1k", "stems")

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -152,3 +155,18 @@ def test_real_data_has_no_errors(mir1k):
     assert report.errors == 0
     assert findings(report) == []
     assert report.seconds["train"] == pytest.approx(23.14 * 60, abs=1)
+
+
+def test_files_of_any_name_can_be_printed(tmp_path, write_clip):
+    write_clip("amy_1_01.wav", seed=1)
+    folder = tmp_path.rename(tmp_path.with_name(os.fsdecode(b"d\xe9p\xf4t")))
+    (folder / os.fsdecode(b"caf\xe9.wav")).write_text("no clip")
+    (finding, *_) = [each for each in check(folder).findings if each.kind == "name"]
+    assert str(finding).endswith(
+        "d\\xe9p\\xf4t/caf\\xe9.wav: is not named as a MIR-1K clip; not used"
+    )
+    command = [sys.executable, "-m", "kerasvox.cli.main", "data", "check", str(folder)]
+    for options in ([], ["--json"]):
+        result = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        assert "Traceback" not in result.stderr
