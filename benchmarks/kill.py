@@ -4,9 +4,10 @@
 
 A tiny model with dropout, averaged weights, accumulated gradients and a rate that depends on the
 dev score trains on made-up clips. One run is left alone. The other one is ended with SIGKILL again
-and again, at moments drawn at random, in starting, training, scoring and saving alike, and resumed
-until it is done. Their last checkpoints (weights, optimiser and state) and their presets must be
-equal to the bit, where TensorFlow is deterministic, as it is on CPUs here. Exits with 1 if not.
+and again, at moments drawn at random, in starting, training, scoring and saving alike, twice more
+while it writes its preset, and resumed until it is done. Their last checkpoints (weights, optimiser
+and state) and their presets must be equal to the bit, where TensorFlow is deterministic, as it is
+on CPUs here. Exits with 1 if not.
 """
 
 import argparse
@@ -19,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -39,6 +42,7 @@ optimizer:
   gradient_accumulation_steps: 3
 early_stopping: {{patience: 100000}}
 """
+PRESET_KILLS = 2
 CLIPS = ["abjones_1_01", "abjones_2_01", "amy_1_01", "amy_2_01", "amy_9_08", "amy_9_09"]
 
 
@@ -63,47 +67,68 @@ def compare(folder: Path, kills: int, moments: random.Random) -> bool:
     epoch = (total - start) / (epochs - 1)
     saving = 0
     for kill in range(1, kills + 1):
-        process = train(folder, "killed")
-        # A few die while they start; the others some time after they saved for the first time.
-        if moments.random() < 0.2:
-            wait(folder, process, moments.uniform(0, start), checkpoints=3)
-        else:
-            wait(folder, process, 600, checkpoints=1)
-            wait(folder, process, moments.uniform(0, 2 * epoch), checkpoints=2)
-        if process.poll() is not None:
-            raise SystemExit((folder / "killed.log").read_text())
-        process.kill()
-        process.wait()
+        with train(folder, "killed") as process:
+            # A few die while they start; the others some time after they saved for the first time.
+            if moments.random() < 0.2:
+                wait(folder, process, moments.uniform(0, start), checkpoints=3)
+            else:
+                wait(folder, process, 600, checkpoints=1)
+                wait(folder, process, moments.uniform(0, 2 * epoch), checkpoints=2)
+            if process.poll() is not None:
+                raise SystemExit((folder / "killed.log").read_text())
         caught = (folder / "killed" / "checkpoints" / "partial").exists()
         saving += caught
         print(f"kill {kill} after step {newest(folder)}{', while saving' * caught}", flush=True)
-    if train(folder, "killed").wait():
-        raise SystemExit("the last resumption failed; its own message says why")
-    same = digests(folder / "undisturbed") == digests(folder / "killed")
-    print(f"{kills} kills, {saving} of them while a checkpoint was written")
-    for name, digest in digests(folder / "undisturbed").items():
-        print(f"{name}: undisturbed {digest}, killed {digests(folder / 'killed')[name]}")
-    print("equal to the bit" if same else "DIFFERENT")
-    return same
+    for kill in range(1, PRESET_KILLS + 1):
+        with train(folder, "killed") as process:
+            wait_for_preset(folder, process)
+            time.sleep(moments.uniform(0, 0.05))
+            if process.poll() is not None:
+                raise SystemExit((folder / "killed.log").read_text())
+        caught = any(folder.glob("killed/.partial-preset-*"))
+        print(f"kill {kill} at the preset{', while writing its weights' * caught}", flush=True)
+    with train(folder, "killed") as process:
+        if process.wait():
+            raise SystemExit((folder / "killed.log").read_text())
+    print(f"{kills + PRESET_KILLS} kills, {saving} of them while a checkpoint was written")
+    return report(digests(folder / "undisturbed"), digests(folder / "killed"))
 
 
-def train(folder: Path, run: str) -> "subprocess.Popen[bytes]":
+def report(undisturbed: dict[str, str], killed: dict[str, str]) -> bool:
+    """Print both digests of all that is in either; return whether they are equal."""
+    for name in undisturbed | killed:
+        print(
+            f"{name}: undisturbed {undisturbed.get(name, 'missing')}, "
+            f"killed {killed.get(name, 'missing')}"
+        )
+    print("equal to the bit" if undisturbed == killed else "DIFFERENT")
+    return undisturbed == killed
+
+
+@contextmanager
+def train(folder: Path, run: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Train in another process, which is killed at the end if it still lives."""
     command = [sys.executable, "-m", "kerasvox.cli.main", "train", str(folder / "recipe.yaml")]
     command += ["--data", str(folder / "data"), "-o", str(folder / run), "--resume"]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     with (folder / f"{run}.log").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def undisturbed(folder: Path) -> tuple[float, float]:
     """Run without a kill; return the seconds to the first checkpoint, and all of them."""
     begin = time.perf_counter()
-    process = train(folder, "undisturbed")
     first = 0.0
-    while process.poll() is None:
-        if not first and any(folder.glob("undisturbed/checkpoints/step_*")):
-            first = time.perf_counter() - begin
-        time.sleep(0.02)
+    with train(folder, "undisturbed") as process:
+        while process.poll() is None:
+            if not first and any(folder.glob("undisturbed/checkpoints/step_*")):
+                first = time.perf_counter() - begin
+            time.sleep(0.02)
     if process.returncode:
         raise SystemExit((folder / "undisturbed.log").read_text())
     return first, time.perf_counter() - begin
@@ -118,6 +143,12 @@ def wait(
         time.sleep(0.002)
         if newest(folder) != seen:
             checkpoints, seen = checkpoints - 1, newest(folder)
+
+
+def wait_for_preset(folder: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the folder beside which the preset is written appears, or the process ended."""
+    while process.poll() is None and not any(folder.glob("killed/.partial-preset-*")):
+        time.sleep(0.001)
 
 
 def newest(folder: Path) -> int:

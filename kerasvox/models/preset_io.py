@@ -1,6 +1,8 @@
 """Separators to and from a preset's folder."""
 
+import io
 import json
+import shutil
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -12,11 +14,13 @@ import keras
 import kerasvox
 from kerasvox import presets
 from kerasvox.errors import PresetError
+from kerasvox.models.weights_file import save_weights
 
 if TYPE_CHECKING:
     from kerasvox.models.separator import Separator
 
 DTYPES = ("float16", "float32")
+_PARTIAL = ".partial-preset-"
 
 
 def save(separator: "Separator", directory: Path, dtype: str) -> None:
@@ -36,15 +40,18 @@ def save(separator: "Separator", directory: Path, dtype: str) -> None:
     }
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=directory, prefix=".partial-") as beside:
+        for left in directory.glob(f"{_PARTIAL}*"):  # by a process that was killed
+            shutil.rmtree(left)
+        with tempfile.TemporaryDirectory(dir=directory, prefix=_PARTIAL) as beside:
             weights = Path(beside) / presets.WEIGHTS
-            separator.save_weights(weights)
+            save_weights(separator, weights)
             _cast(weights, dtype)
             weights.replace(directory / presets.WEIGHTS)
         presets.replace_text(directory / presets.CONFIG, json.dumps(config, indent=2) + "\n")
         presets.write_sums(directory)
     except OSError as error:
-        raise PresetError(f"{directory}: cannot be written ({error})") from error
+        reason = " ".join(str(error).split())  # HDF5 breaks its lines
+        raise PresetError(f"{directory}: cannot be written ({reason})") from error
 
 
 def load(cls: type, directory: Path, load_weights: bool) -> Any:
@@ -77,11 +84,12 @@ def _registered_class(config: dict[str, Any], directory: Path) -> Any:
 
 def _cast(weights: Path, dtype: str) -> None:
     """Store every float32 array of a weights file as `dtype`; Keras casts back when it loads."""
-    # Into a second file: HDF5 gives the space of a replaced array never back.
-    compact = weights.with_suffix(".compact")
+    # Into a second file: HDF5 gives the space of a replaced array never back. In memory: from there
+    # it takes no more room than the first one had, and a disk that is full can be told.
+    compact = io.BytesIO()
     with h5py.File(weights) as source, h5py.File(compact, "w") as target:
         _copy(source, target, dtype)
-    compact.replace(weights)
+    weights.write_bytes(compact.getbuffer())
 
 
 def _copy(source: h5py.Group, target: h5py.Group, dtype: str) -> None:

@@ -33,6 +33,7 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         directory: where the checkpoints go.
         state: dict that other callbacks change as the run goes on; saved with every checkpoint.
+            Where the last one could not be, `state["fault"]` says why.
     """
 
     def __init__(self, directory: Path, state: dict[str, Any]):
@@ -45,19 +46,28 @@ class Checkpoint(keras.callbacks.Callback):
         """Save the state after an epoch, then remove the checkpoints that are no longer needed."""
         step = (epoch + 1) * self.params["steps"]
         self.state.update(epoch=epoch + 1, step=step)
+        self.state.pop("fault", None)
         try:
             write_checkpoint(self.model, self.directory, self.state)
-            self._best = copy.deepcopy(self.state.get("best"))
+        except OSError as error:
+            self._note(error)
+            return
+        self._best = copy.deepcopy(self.state.get("best"))
+        try:
             self._prune()
         except OSError as error:
-            # A best epoch that could not be saved must not keep the next good one from being so.
-            self.state.pop("best", None)
-            if self._best is not None:
-                self.state["best"] = copy.deepcopy(self._best)
-            _warn(
-                f"step {step}: the checkpoint could not be saved ({' '.join(str(error).split())}); "
-                "the ones before are kept and training goes on"
-            )
+            _warn(f"step {step}: saved, but older checkpoints could not be removed ({error})")
+
+    def _note(self, error: OSError) -> None:
+        # A best epoch that could not be saved must not keep the next good one from being so.
+        self.state.pop("best", None)
+        if self._best is not None:
+            self.state["best"] = copy.deepcopy(self._best)
+        self.state["fault"] = " ".join(str(error).split())
+        _warn(
+            f"step {self.state['step']}: the checkpoint could not be saved "
+            f"({self.state['fault']}); the ones before are kept and training goes on"
+        )
 
     def _prune(self) -> None:
         folders = checkpoints(self.directory)

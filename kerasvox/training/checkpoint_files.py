@@ -5,9 +5,7 @@ state, and last the sha256 of both. It is written under another name, forced to 
 renamed, so that a kill or a power cut at any moment leaves the ones before as they were.
 """
 
-import errno
 import json
-import math
 import os
 import shutil
 from pathlib import Path
@@ -17,6 +15,7 @@ import h5py
 import keras
 
 from kerasvox import presets
+from kerasvox.models.weights_file import save_weights
 
 WEIGHTS = "training.weights.h5"
 STATE = "state.json"
@@ -26,8 +25,6 @@ _PARTIAL = "partial"
 # checkpoints of kerasvox 0.1 have none. The second holds the states of the random generators.
 _HAS_SUMS = "sums"
 _SEEDS = "seeds"
-# What HDF5 needs beside the values, at most, by measurement: for the file, and for each array.
-_FILE_BYTES, _ARRAY_BYTES = 65536, 4096
 
 
 def checkpoint_directory(directory: Path, step: int) -> Path:
@@ -37,7 +34,8 @@ def checkpoint_directory(directory: Path, step: int) -> Path:
 
 def checkpoints(directory: Path) -> list[Path]:
     """Return the folders of all checkpoints, the oldest first."""
-    return sorted(directory.glob("step_*"))
+    # Not what a user puts beside them, as step_00001000.bak.
+    return sorted(directory.glob("step_" + 8 * "[0-9]"))
 
 
 def write_checkpoint(model: keras.Model, directory: Path, state: dict[str, Any]) -> None:
@@ -56,8 +54,7 @@ def write_checkpoint(model: keras.Model, directory: Path, state: dict[str, Any])
         remove_leftovers(directory)
         partial.mkdir(parents=True)
         content = state | {_HAS_SUMS: True, _SEEDS: [_values(seed) for seed in _seeds(model)]}
-        _reserve(partial, model)
-        _save_weights(model, partial / WEIGHTS)
+        save_weights(model, partial / WEIGHTS)
         (partial / STATE).write_text(json.dumps(content, indent=2), encoding="utf-8")
         for file in (WEIGHTS, STATE):
             _to_disk(partial / file)
@@ -87,6 +84,8 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
             if presets.sha256(folder / file) != digest:
                 raise ValueError(f"{file} does not have the sha256 that {_SUMS} gives")
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        if not isinstance(state, dict) or "step" not in state:
+            raise ValueError(f"{STATE} holds no state of a run")
         if not sums:
             if state.get(_HAS_SUMS):
                 raise ValueError(f"{_SUMS} is missing")
@@ -106,7 +105,7 @@ def best_step(folder: Path) -> int | None:
     """Return the step of the best checkpoint that one tells of, without checking its files."""
     try:
         return json.loads((folder / STATE).read_text(encoding="utf-8"))["best"]["step"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -133,9 +132,10 @@ def remove_checkpoint(folder: Path) -> None:
 
 def remove_leftovers(directory: Path) -> None:
     """Remove what a kill while saving or removing left."""
-    for leftover in (directory / _PARTIAL, *directory.glob("removed_*")):
-        if leftover.exists():
-            shutil.rmtree(leftover)
+    for removed in directory.glob("removed_*"):
+        shutil.rmtree(removed, ignore_errors=True)  # what will not go is in nobody's way
+    if (directory / _PARTIAL).exists():
+        shutil.rmtree(directory / _PARTIAL)
 
 
 def _seeds(model: keras.Model) -> list[Any]:
@@ -150,34 +150,6 @@ def _seeds(model: keras.Model) -> list[Any]:
 
 def _values(variable: Any) -> list[int]:
     return [int(value) for value in keras.ops.convert_to_numpy(variable)]
-
-
-def _save_weights(model: keras.Model, path: Path) -> None:
-    try:
-        model.save_weights(path)
-    except RuntimeError as error:
-        if "errno" not in str(error):
-            raise
-        # What h5py makes of a disk that is full when a file is closed.
-        raise OSError(errno.EIO, " ".join(str(error).split()), str(path)) from error
-
-
-def _reserve(directory: Path, model: keras.Model) -> None:
-    """Find out whether there is room before HDF5 does, which cannot be told politely.
-
-    A write that fails inside HDF5 fails again in destructors, where nobody can catch it.
-    """
-    variables = [*model.variables, *model.optimizer.variables]
-    inner = getattr(model.optimizer, "inner_optimizer", None)
-    if inner is not None:  # of a LossScaleOptimizer, in whose place Keras stores them once more
-        variables += inner.variables
-    size = _FILE_BYTES + sum(_ARRAY_BYTES + 4 * math.prod(each.shape) for each in variables)
-    with (directory / "reserved").open("wb") as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        elif shutil.disk_usage(directory).free < size:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory))
-    (directory / "reserved").unlink()
 
 
 def _to_disk(path: Path) -> None:

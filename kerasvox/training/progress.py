@@ -53,7 +53,9 @@ class TrainingProgress(keras.callbacks.Callback):
         scores = [f"loss {logs.get('loss', math.nan):.4g}"]
         scores += [f"{key} {value:.2f}" for key, value in logs.items() if key.startswith("dev_")]
         step = (epoch + 1) * self.steps_per_epoch
-        self.progress.console.print(f"step {step}: {', '.join(scores)}", highlight=False)
+        line = f"step {step}: {', '.join(scores)}"
+        # In a log file, which is no terminal, one line is one epoch.
+        self.progress.console.print(line, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar away, also after an error."""

@@ -1,6 +1,7 @@
 """From a recipe and data to a trained preset."""
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -39,6 +40,7 @@ from kerasvox.training.optimizer import build_optimizer
 from kerasvox.training.progress import TrainingProgress
 from kerasvox.training.provenance import joined, software
 from kerasvox.training.recipe import read_recipe
+from kerasvox.training.run_lock import RunLock
 from kerasvox.training.tensorboard_log import tensorboard_log
 
 _CHECKPOINTS = "checkpoints"
@@ -114,12 +116,16 @@ class Trainer:
         rate = self.separator.sample_rate
         self.dev = [(clip, clip.sources(rate)) for clip in self.clips["dev"]]
         require_scorable(self.dev)
+        self._lock: RunLock | None = None
         if self.distribution.is_chief:
-            self._claim_directory(Path(recipe))
+            self._lock = self._claim_directory(Path(recipe))
 
     def run(self) -> Path:
         """Train to the recipe's last step and write the preset; return its folder."""
-        self.distribution.run(self._train)
+        try:
+            self.distribution.run(self._train)
+        finally:
+            self._lock = None
         return self.directory
 
     def _train(self) -> None:
@@ -130,10 +136,16 @@ class Trainer:
             self._fit(model)
         if self.distribution.is_chief:
             if "best" not in self.state:
-                raise TrainingError(f"{self.checkpoints}: no checkpoint could be saved; make room")
+                fault = self.state.get("fault", "the best one is lost")
+                raise TrainingError(f"{self.checkpoints}: no checkpoint could be saved ({fault})")
             load_checkpoint(model, self.checkpoints, self.state["best"]["step"])
-            with averaged_weights(model):
-                self._write_preset()
+            try:
+                with averaged_weights(model):
+                    self._write_preset()
+            except OSError as error:
+                raise TrainingError(
+                    f"{self.directory}: cannot be written ({error}); --resume writes it again"
+                ) from error
         self.distribution.finish()
 
     def _build_model(self) -> MagnitudeTraining:
@@ -226,6 +238,8 @@ class Trainer:
         state = newest_state(self.checkpoints)
         if state is None:
             return None
+        state.setdefault("facts", self._facts())  # older checkpoints do not tell
+        state.setdefault("files", self._files())
         if fault := differences(flatten(state["facts"]), flatten(self._facts())):
             raise UsageError(
                 f"{self.directory}: its run was begun with another {fault}; go on with what it was "
@@ -260,14 +274,19 @@ class Trainer:
                 f"{self.directory}: its run has another recipe; give {kept} or another folder"
             )
 
-    def _claim_directory(self, recipe: Path) -> None:
-        """Make the run's folder, and keep its recipe."""
+    def _claim_directory(self, recipe: Path) -> RunLock:
+        """Make the run's folders, keep other processes out, and keep its recipe."""
         kept = self.directory / presets.RECIPE
         try:
-            (self.directory / _LOGS).mkdir(parents=True, exist_ok=True)
+            for folder in (self.directory / _LOGS, self.checkpoints):
+                folder.mkdir(parents=True, exist_ok=True)
+            lock = RunLock(self.directory)
+            with tempfile.NamedTemporaryFile(dir=self.checkpoints):
+                pass  # what cannot be written there must not be found out after an epoch
             presets.replace_text(kept, recipe.read_text(encoding="utf-8"))
         except OSError as error:
             raise UsageError(f"{self.directory}: cannot be written ({error})") from error
+        return lock
 
     def _write_preset(self) -> None:
         float32_twin(self.recipe, self.separator).save_to_preset(self.directory)

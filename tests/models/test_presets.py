@@ -1,10 +1,13 @@
+import errno
 import hashlib
 import json
+import os
 import subprocess
 
 import keras
 import numpy as np
 import pytest
+from file_limit import no_file_above
 
 import kerasvox
 from kerasvox import presets
@@ -118,6 +121,31 @@ def test_unwritable_folder_is_named(separator, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PresetError, match="file: cannot be written"):
         separator.save_to_preset(tmp_path / "file")
+
+
+@pytest.mark.parametrize("size", [100, 5000, 40_000])
+def test_a_full_disk_is_one_line_and_leaves_the_preset(separator, folder, size):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with no_file_above(size), pytest.raises(PresetError) as caught:
+        separator.save_to_preset(folder)
+    reason = f"[Errno {errno.EFBIG}] {os.strerror(errno.EFBIG)}"
+    assert str(caught.value) == f"{folder}: cannot be written ({reason})"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_the_room_for_an_optimizer_is_found_out_too(separator, folder):
+    separator.compile(keras.optimizers.Adam())
+    separator.optimizer.build(separator.trainable_variables)
+    with no_file_above(130_000), pytest.raises(PresetError, match=os.strerror(errno.EFBIG)):
+        separator.save_to_preset(folder)
+
+
+def test_what_a_kill_left_is_removed(separator, folder):
+    (folder / ".partial-preset-abc").mkdir()
+    (folder / ".partial-preset-abc" / "model.weights.h5").write_bytes(b"half")
+    (folder / ".partial-export").mkdir()  # at work meanwhile, in the same folder
+    separator.save_to_preset(folder)
+    assert [path.name for path in folder.glob(".*")] == [".partial-export"]
 
 
 def test_every_listed_preset_loads():

@@ -2,19 +2,19 @@ import errno
 import json
 import os
 import random
-import resource
+import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from checkpoint_arrays import arrays, newest, state
+from file_limit import no_file_above
 
-from kerasvox.errors import TrainingError
+from kerasvox.errors import TrainingError, UsageError
 from kerasvox.training.checkpoint import Checkpoint, load_checkpoint, newest_state
 from kerasvox.training.checkpoint_files import write_checkpoint
 from kerasvox.training.trainer import Trainer
@@ -169,15 +169,47 @@ def test_what_a_kill_left_is_removed(model, tmp_path):
     assert kept(directory) == [10, 20]
 
 
-@contextmanager
-def no_file_above(size):
-    """Let the kernel refuse what makes a file larger, as it does where a quota or disk ends."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+@pytest.mark.parametrize("content", ["[]", "{}", '{"best": 3}', "3"])
+def test_a_state_of_the_first_release_that_is_none_is_damaged(model, tmp_path, capsys, content):
+    directory = save(Checkpoint(tmp_path / "c", {}), model, [1, 2])
+    newest = directory / "step_00000020"
+    (newest / "SHA256SUMS").unlink()
+    (newest / "state.json").write_text(content)
+    found = newest_state(directory)
+    assert found["step"] == 10
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "step_00000020 is damaged: state.json holds no state of a run" in line
+    callback = Checkpoint(directory, found)
+    save(callback, model, [1, 2, 3])
+    assert kept(directory) == [20, 30]
+
+
+def test_a_copy_that_a_user_made_is_no_checkpoint(model, tmp_path):
+    callback = Checkpoint(tmp_path / "c", {})
+    directory = save(callback, model, [2, 1])
+    copy = shutil.copytree(directory / "step_00000020", directory / "step_00000020.bak")
+    callback.on_epoch_end(2)
+    shutil.rmtree(copy)
+    assert kept(directory) == [10, 20, 30]
+
+
+def test_old_ones_that_cannot_be_removed_keep_none_from_being_saved(
+    model, tmp_path, capsys, monkeypatch
+):
+    def refuse(path, ignore_errors=False):
+        if not ignore_errors:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    callback = Checkpoint(tmp_path / "c", {})
+    save(callback, model, [1, 2])
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    for epoch in (2, 3):
+        callback.state["best"] = {"epoch": epoch + 1, "step": 10 * (epoch + 1)}
+        callback.on_epoch_end(epoch)
+        assert newest_state(callback.directory)["best"]["step"] == 10 * (epoch + 1)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"step {10 * (epoch + 1)}: saved, but older checkpoints could not be" in line
+    assert "fault" not in callback.state
 
 
 @pytest.mark.parametrize("size", [100, 5000])
@@ -231,6 +263,23 @@ def test_a_full_disk_does_not_end_a_run(recipe, songs, small_disk, capsys, monke
     assert os.strerror(errno.ENOSPC) in lines[0]
     assert newest(run).name == "step_00000012"
     assert (run / "logs" / "training.csv").read_text().count("\n") == 5
+
+
+def test_checkpoints_that_cannot_be_written_are_found_out_at_the_start(recipe, songs, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "checkpoints").write_text("")
+    with pytest.raises(UsageError, match=r"run: cannot be written \(.*checkpoints"):
+        Trainer(recipe, songs, run)
+
+
+def test_a_run_that_saved_nothing_says_why(recipe, songs, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr("kerasvox.training.checkpoint.write_checkpoint", refuse)
+    with pytest.raises(TrainingError, match=r"no checkpoint could be saved \(.*quota exceeded"):
+        Trainer(recipe, songs, tmp_path / "run").run()
 
 
 OPTIONS = """
