@@ -1,10 +1,14 @@
 """Starting Keras' backend without its chatter."""
 
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
 
 from kerasvox.errors import UsageError
 
@@ -46,7 +50,7 @@ def start_backend(operate: bool = True) -> None:
     # backend's own for the cores; read when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        with quiet_libraries():
+        with _signals_end_at_once(), quiet_libraries():
             import keras
 
             if operate:
@@ -57,6 +61,28 @@ def start_backend(operate: bool = True) -> None:
             f"Keras cannot start its backend {backend} ({' '.join(str(error).split())}); install "
             "it, or set the environment variable KERAS_BACKEND to one that is: tensorflow or jax"
         ) from error
+
+
+@contextmanager
+def _signals_end_at_once() -> Iterator[None]:
+    """End the process at Ctrl-C or SIGTERM without an exception, which a library may swallow.
+
+    For the time in which nothing has begun. A process that ignores a signal goes on ignoring it.
+    """
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        os._exit(128 + number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def require_tensorflow_backend(what: str) -> None:

@@ -1,7 +1,9 @@
 """`kerasvox`: the application that gathers the verbs, and its error messages."""
 
+import signal
 import sys
 import traceback
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -48,8 +50,19 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; exit with 0 if all was done, 1 if an input failed, 2 if misused."""
+    """Run the command line; exit with 0 if all was done, 1 if an input failed, 2 if misused.
+
+    SIGTERM ends it as Ctrl-C does, with 143 for 130, and does so as process 1 of a container too.
+    """
     debug = "--debug" in sys.argv
+    terminated = False
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        nonlocal terminated
+        terminated = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, terminate)
     try:
         app()
     except KerasvoxError as error:
@@ -57,6 +70,10 @@ def main() -> None:
             traceback.print_exc()
         print(f"kerasvox: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except SystemExit:
+        if terminated:
+            sys.exit(128 + signal.SIGTERM)
+        raise
 
 
 if __name__ == "__main__":

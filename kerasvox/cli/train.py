@@ -37,7 +37,9 @@ def train(
     ] = None,
     worker_timeout: Annotated[
         float,
-        typer.Option("--worker-timeout", min=1, help="Seconds to wait for the other workers."),
+        typer.Option(
+            "--worker-timeout", min=1, max=86400, help="Seconds to wait for the other workers."
+        ),
     ] = 300,
     profile: Annotated[
         bool, typer.Option("--profile", help="Profile some steps for TensorBoard, in logs/.")
@@ -67,11 +69,11 @@ def train(
     if cluster is not None:
         # Where a worker goes, one line of ours says so, and not a page of TensorFlow's.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    start_backend(operate=cluster is None)
-    distribution = choose.choose(strategy, cluster, worker_timeout)
-    from kerasvox.training.trainer import Trainer
-
     try:
+        start_backend(operate=cluster is None)
+        distribution = choose.choose(strategy, cluster, worker_timeout)
+        from kerasvox.training.trainer import Trainer
+
         trainer = Trainer(recipe, data, output, resume, profile=profile, distribution=distribution)
         print(trainer.run())
     except KeyboardInterrupt:

@@ -108,5 +108,17 @@ def _museval_metrics() -> ModuleType:
         if path.is_file() and spec and spec.loader:
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
+            vars(module)["np"] = _numpy_of_museval()
             return module
     raise KerasvoxError("museval/metrics.py is not installed; `pip install museval` brings it")
+
+
+def _numpy_of_museval() -> ModuleType:
+    """Return numpy with the `np.linalg.linalg` that NumPy 2 has no more.
+
+    museval names it where a matrix is singular and where any exception passes, Ctrl-C's too.
+    """
+    linalg, numpy = ModuleType("numpy.linalg"), ModuleType("numpy")
+    vars(linalg).update(vars(np.linalg) | {"linalg": np.linalg})
+    vars(numpy).update(vars(np) | {"linalg": linalg})
+    return numpy

@@ -12,6 +12,7 @@ from typing import Any
 from kerasvox.data.clip import Clip
 from kerasvox.errors import KerasvoxError
 from kerasvox.evaluation import worker
+from kerasvox.interrupts import interrupts_held
 
 # One compute thread a process: sums come out the same however many processes share the cores, and
 # processes do not fight for them. No process takes a GPU, of which there may be fewer.
@@ -53,7 +54,8 @@ def score_in_processes(
         initializer=worker.prepare,
     )
     try:
-        with _environment(_ENVIRONMENT):  # submitting is what starts the processes
+        # Submitting is what starts the processes.
+        with _environment(_ENVIRONMENT), interrupts_held():
             tasks = [
                 executor.submit(worker.score_clip, preset, clip, baselines, perceptual)
                 for clip in clips

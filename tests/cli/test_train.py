@@ -29,3 +29,11 @@ def test_a_data_folder_without_clips_is_one_line_and_exit_1(train, tmp_path):
     assert "holds no MIR-1K clip" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("seconds", ["inf", "1e12"])
+def test_a_timeout_that_nobody_waits_for_is_refused(train, seconds):
+    done = train("name: a\nsteps: 1\n", "--data", ".", "-o", "run", "--worker-timeout", seconds)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "86400" in done.stderr

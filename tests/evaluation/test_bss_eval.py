@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasvox.evaluation.bss_eval import FILTER_LENGTH, UndefinedScoreError, bss_eval
+from kerasvox.evaluation.bss_eval import (
+    FILTER_LENGTH,
+    UndefinedScoreError,
+    _museval_metrics,
+    bss_eval,
+)
 
 
 def dB(numerator, denominator):  # noqa: N802
@@ -98,6 +103,25 @@ def test_float32_is_computed_in_float64(sources):
     found = bss_eval(sources, estimates)
     np.testing.assert_array_equal(found, bss_eval(sources.astype(float), estimates.astype(float)))
     assert found.sdr.dtype == "float64"
+
+
+def test_equal_sources_have_scores_though_their_matrix_is_singular():
+    sources = np.zeros((2, 2048))
+    sources[:, 0] = 2
+    estimates = sources.copy()
+    estimates[0, 700], estimates[1, 900] = 0.5, 0.3
+    expected = [dB(2.0, 0.5), dB(2.0, 0.3)]  # what lies beyond the filter is no source's
+    np.testing.assert_allclose(bss_eval(sources, estimates).sdr, expected)
+
+
+def test_an_interrupt_of_the_metric_passes(sources, monkeypatch):
+    def interrupted(*matrices):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_museval_metrics().np.linalg, "solve", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bss_eval(sources, sources + 0.1 * sources[::-1])
+    assert np.linalg.solve is not interrupted  # numpy itself is left as it is
 
 
 @pytest.mark.parametrize(

@@ -107,13 +107,14 @@ def test_one_process_scores_exactly_as_two_do(report, preset, data):
     assert "OMP_NUM_THREADS" not in os.environ or os.environ["OMP_NUM_THREADS"] != "1"
 
 
-def start(preset, data, output) -> subprocess.Popen:
+def start(preset, data, output, **options) -> subprocess.Popen:
     command = [sys.executable, "-m", "kerasvox.cli.main", "evaluate", preset, "--data", data]
     return subprocess.Popen(
         [*command, "-o", output, "--processes", "1", "--baselines"],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        **options,
     )
 
 
@@ -168,6 +169,22 @@ def test_an_interrupt_and_a_kill_leave_what_a_later_run_takes_over(
     assert seen[0] > after_interrupt
     assert resumed == report
     assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_the_processes_start_is_one_line(preset, data, tmp_path):
+    output = tmp_path / "report.json"
+    process = start(preset, data, output, start_new_session=True)
+    deadline = time.monotonic() + TIMEOUT
+    # The tracker of locks comes first, then the process that scores.
+    while len(psutil.Process(process.pid).children()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 130
+    assert errors == f"kerasvox: run again to go on from {output}.partial\n"
 
 
 def test_other_weights_do_not_take_over_the_partial(preset, data, tmp_path):

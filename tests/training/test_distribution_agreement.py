@@ -70,6 +70,23 @@ def test_an_unknown_host_is_named():
         agree(Cluster(workers, 1), FACTS, 1.0)
 
 
+def test_a_worker_that_nobody_could_reach_is_named_to_all():
+    workers = (free_ports(1), "nosuch.invalid:" + free_ports(1).partition(":")[2])
+    with ThreadPoolExecutor(2) as pool:
+        came = [pool.submit(agree, Cluster(workers, index), FACTS, 1.0) for index in range(2)]
+    for error in (future.exception() for future in came):
+        assert isinstance(error, TrainingError)
+        assert f"worker 1 ({workers[1]}) has no such host" in str(error)
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_workers_meet_at_ipv6_addresses():
+    workers = tuple(address.replace("127.0.0.1", "[::1]") for address in free_ports(2).split(","))
+    with ThreadPoolExecutor(2) as pool:
+        came = [pool.submit(agree, Cluster(workers, index), FACTS, 5.0) for index in range(2)]
+    assert [future.exception() for future in came] == [None, None]
+
+
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_port_in_use_is_named(index):
     workers = tuple(free_ports(2).split(","))

@@ -26,6 +26,7 @@ def test_options_describe_a_cluster():
     assert cluster.port == 2
     assert cluster.describe(0) == "worker 0 (a:1)"
     assert cluster_from_options(None, None) is None
+    assert cluster_from_options(0, "[::1]:1,[fe80::2%eth0]:1").workers[0] == "[::1]:1"
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,10 @@ def test_options_describe_a_cluster():
         (0, "a:x,b:2", "'a:x' is no address"),
         (0, "a:70000,b:2", "'a:70000' is no address"),
         (0, ":1,b:2", "':1' is no address"),
+        (0, "::1:2223,b:2", "'::1:2223' is no address.*or .host.:port for IPv6"),
+        (0, "http://a:2222,b:2", "'http://a:2222' is no address"),
+        (0, "a/b:2222,b:2", "'a/b:2222' is no address"),
+        (0, "[]:1,b:2", "is no address"),
         (0, "a:1,,b:2", "'' is no address"),
         (0, "a:1,a:1", "a:1 stands there twice"),
     ],

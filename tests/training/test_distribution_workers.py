@@ -120,6 +120,23 @@ def test_a_killed_worker_stops_the_other_and_both_resume(
     assert differences.max() < 2e-3
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_sigterm_ends_a_worker_as_ctrl_c_does(recipe, songs, tmp_path, start, count):
+    recipe.write_text(recipe.read_text().replace("steps: 12", "steps: 6000"))
+    folder = tmp_path / "run"
+    workers = free_ports(count)
+    processes = [train(start, recipe, songs, folder, workers, index) for index in range(count)]
+    deadline = time.monotonic() + LIMIT
+    while not list(folder.glob("checkpoints/step_*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    processes[-1].terminate()
+    _, errors = processes[-1].communicate(timeout=LIMIT)
+    assert processes[-1].returncode == 143
+    assert errors.splitlines()[-1] == f"kerasvox: stopped; go on with --resume -o {folder}"
+    assert "Traceback" not in errors
+
+
 def test_what_is_not_finite_on_one_worker_is_not_saved(steady_recipe, songs, tmp_path, start):
     workers = free_ports(2)
     run = steady_recipe, songs, tmp_path / "run"

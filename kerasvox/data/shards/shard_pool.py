@@ -15,6 +15,7 @@ from kerasvox.data.shards.index import Shard
 from kerasvox.data.shards.plan import PlannedShard
 from kerasvox.data.shards.shard_writer import write_shard
 from kerasvox.errors import DataError
+from kerasvox.interrupts import interrupts_held
 
 _GLANCE = 0.2  # seconds between two looks at the clips that are done
 
@@ -44,8 +45,9 @@ def write_shards(
     context = multiprocessing.get_context("spawn")
     done, stop = context.Queue(), context.Event()
     with ProcessPoolExecutor(workers, context, _start, (done, stop)) as pool:
-        futures = {pool.submit(_work, planned, directory, rate) for planned in plan}
         try:
+            with interrupts_held():  # submitting is what starts the processes
+                futures = {pool.submit(_work, planned, directory, rate) for planned in plan}
             while futures:
                 finished, futures = wait(futures, _GLANCE, FIRST_COMPLETED)
                 _count(done, tick)

@@ -15,6 +15,7 @@ from typing import Any
 
 from kerasvox.errors import TrainingError, UsageError
 from kerasvox.training.distribution.cluster import Cluster, host_of, port_of
+from kerasvox.training.facts import differences, flatten
 
 _LONGEST_LINE = 1 << 20
 _PAUSE = 0.2  # seconds between two tries to reach the chief
@@ -32,7 +33,7 @@ def agree(cluster: Cluster, facts: Mapping[str, Any], timeout: float) -> None:
         UsageError: if the port of this process is in use.
         TrainingError: if a worker does not come in time, or has other facts; all of them say so.
     """
-    flat = {"workers": ",".join(cluster.workers), **_flatten(facts)}
+    flat = {"workers": ",".join(cluster.workers), **flatten(facts)}
     with closing(_listen(cluster)) as server:
         deadline = time.monotonic() + timeout
         if cluster.index == 0:
@@ -44,7 +45,10 @@ def agree(cluster: Cluster, facts: Mapping[str, Any], timeout: float) -> None:
 def _listen(cluster: Cluster) -> socket.socket:
     """Take the port of this process: TensorFlow would only hang or crash if another has it."""
     try:
-        return socket.create_server(("", cluster.port), reuse_port=False)
+        # Both kinds of addresses where there are both: a worker's name may stand for either.
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        return socket.create_server(("", cluster.port), family=family, dualstack_ipv6=both)
     except OSError as error:
         raise UsageError(
             f"port {cluster.port} of {cluster.describe(cluster.index)} cannot be used "
@@ -70,10 +74,26 @@ def _lead(
                 stack.enter_context(closing(connection))
                 came[index] = connection, theirs
                 fault = _difference(cluster, index, flat, theirs)
+        fault = fault or _unresolved(cluster, deadline)
         for connection, _ in came.values():
             _send(connection, {"fault": fault})
     if fault:
         raise TrainingError(fault)
+
+
+def _unresolved(cluster: Cluster, deadline: float) -> str | None:
+    """Name a worker whose address no host has: it came here, but nobody could come to it."""
+    for index, address in enumerate(cluster.workers):
+        while True:
+            try:
+                socket.getaddrinfo(host_of(address), port_of(address))
+                break
+            except OSError as error:  # in a cluster its name may not be known yet
+                if time.monotonic() + _PAUSE > deadline:
+                    reason = error.strerror or str(error)
+                    return f"{cluster.describe(index)} has no such host ({reason}); correct it"
+                time.sleep(_PAUSE)
+    return None
 
 
 def _accept(
@@ -130,24 +150,11 @@ def _difference(
     cluster: Cluster, index: int, ours: dict[str, str], theirs: dict[str, str]
 ) -> str | None:
     """Say in what a worker differs from the chief, or None if it is one of this run."""
-    names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
-    if names:
-        parts = [f"{name} ({theirs.get(name)}, not {ours.get(name)})" for name in names[:4]]
-        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-        return f"worker {index} differs from worker 0 in {', '.join(parts)}{more}"
+    if found := differences(ours, theirs):
+        return f"worker {index} differs from worker 0 in {found}"
     if not 0 < index < len(cluster.workers):
         return f"a process says it is worker {index}; there are {len(cluster.workers)} workers"
     return None
-
-
-def _flatten(facts: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat = {}
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            flat.update(_flatten(value, f"{prefix}{name}."))
-        else:
-            flat[prefix + name] = str(value)
-    return flat
 
 
 def _send(connection: socket.socket, message: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from kerasvox.errors import UsageError
 _EXAMPLE = (
     '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 )
+
+_HOST = re.compile(r"\[[^][/]+\]|[^][:/]+")
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,10 @@ def _task(config: dict[str, Any]) -> tuple[str, int]:
 def _checked(addresses: Sequence[str], index: int, where: str, which: str) -> Cluster:
     for address in addresses:
         host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-            raise UsageError(f"{where}: {address!r} is no address; write host:port")
+        if not _HOST.fullmatch(host) or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise UsageError(
+                f"{where}: {address!r} is no address; write host:port, or [host]:port for IPv6"
+            )
         if addresses.count(address) > 1:
             raise UsageError(f"{where}: {address} stands there twice; every worker has its own")
     if not 0 <= index < len(addresses):

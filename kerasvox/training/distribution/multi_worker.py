@@ -1,6 +1,8 @@
 """Training on several machines."""
 
 import re
+import signal
+import threading
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import Any
@@ -17,10 +19,19 @@ from kerasvox.training.distribution.cluster import Cluster
 from kerasvox.training.distribution.follow_chief import FollowChief
 from kerasvox.training.distribution.multi_worker_fit import MultiWorkerFit
 from kerasvox.training.distribution.replicated import Replicated, require_usable
+from kerasvox.training.distribution.time_limit import time_limit
 from kerasvox.training.magnitude_training import MagnitudeTraining
 from kerasvox.training.sections import Recipe
 
 _TASK = re.compile(r"/job:worker/replica:\d+/task:(\d+)")
+# What TensorFlow says when another process does not answer.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
+_LEAST_LIMIT = 60.0  # seconds; TensorFlow looks for its devices as well while it starts
 
 
 class MultiWorkerTraining(MultiWorkerFit, MagnitudeTraining):
@@ -62,10 +73,10 @@ class MultiWorker(Replicated):
 
     def run(self, training: Callable[[], None]) -> None:
         try:
-            training()
+            super().run(training)
         except (tf.errors.OpError, RuntimeError) as error:
             gone = {int(task) for task in _TASK.findall(str(error))} - {self.worker}
-            if not gone and not isinstance(error, tf.errors.OpError):
+            if not gone and not isinstance(error, _LOST):
                 raise
             names = ", ".join(map(self.cluster.describe, sorted(gone))) or "another worker"
             raise TrainingError(
@@ -77,8 +88,17 @@ class MultiWorker(Replicated):
         self._from_chief(0.0)
 
     def _connect(self) -> None:
-        with quiet_libraries():
+        limit = max(self.timeout, _LEAST_LIMIT)
+        late = (
+            f"the workers met, but TensorFlow did not start within {limit:g} s; see which worker "
+            "has ended and why, and start all of them again"
+        )
+        on_sigterm = signal.getsignal(signal.SIGTERM)
+        with time_limit(limit, late), quiet_libraries():
             self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        if threading.current_thread() is threading.main_thread():
+            # TensorFlow took it to note that this machine goes away, and the process would stay.
+            signal.signal(signal.SIGTERM, on_sigterm)
 
     def _from_chief(self, value: float) -> float:
         """Return the chief's value; every worker waits here for the others."""

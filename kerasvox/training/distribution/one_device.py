@@ -1,5 +1,6 @@
 """Training in one process on one device: what a distribution is, and the one that does nothing."""
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -7,9 +8,13 @@ from typing import Any
 import keras
 
 from kerasvox.data.batches import TrainingBatches
+from kerasvox.errors import TrainingError
 from kerasvox.models.separator import Separator
 from kerasvox.training.magnitude_training import MagnitudeTraining
 from kerasvox.training.sections import Recipe
+
+_EXHAUSTED = re.compile("ResourceExhausted|RESOURCE_EXHAUSTED")
+_OF_MEMORY = re.compile(r".*(?:OOM when|out of memory|failed to allocate).*", re.IGNORECASE)
 
 
 class OneDevice:
@@ -63,8 +68,26 @@ class OneDevice:
         return []
 
     def run(self, training: Callable[[], None]) -> None:
-        """Train, and say in one line which worker is gone if one is."""
-        training()
+        """Train, and say in one line what ended it: too little memory, a worker that is gone."""
+        try:
+            training()
+        except Exception as error:
+            if fault := _out_of_memory(error):
+                raise TrainingError(
+                    f"a device has too little memory ({fault}); take a smaller data.batch_size"
+                ) from error
+            raise
 
     def finish(self) -> None:
         """Wait until all workers have come here."""
+
+
+def _out_of_memory(error: Exception) -> str | None:
+    """Return the line of a backend's error that tells of memory; a full disk is none of it.
+
+    TensorFlow and JAX have classes of their own for it, which are known here by name only.
+    """
+    if not _EXHAUSTED.search(f"{type(error).__name__} {error}"):
+        return None
+    line = _OF_MEMORY.search(str(error))
+    return line and line[0].strip()
