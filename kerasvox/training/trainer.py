@@ -1,20 +1,15 @@
 """From a recipe and data to a trained preset."""
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from kerasvox import presets
-from kerasvox.data.clip import Clip
-from kerasvox.data.digest import digest, names_sha256
-from kerasvox.data.holdout import hold_out, hold_out_singer
 from kerasvox.data.open_data import open_data
-from kerasvox.errors import DataError, RecipeError, TrainingError, UsageError
+from kerasvox.errors import RecipeError, TrainingError, UsageError
 from kerasvox.evaluation.quick import dev_scores, require_scorable
 from kerasvox.models.separator import Separator
 from kerasvox.training.averaged_weights import averaged_weights
@@ -22,25 +17,24 @@ from kerasvox.training.build import (
     build_batches,
     build_loss,
     build_separator,
-    first_stage_sha256,
     float32_twin,
 )
-from kerasvox.training.checkpoint import Checkpoint, load_checkpoint, newest_state
+from kerasvox.training.checkpoint import Checkpoint, load_checkpoint
 from kerasvox.training.checkpoint_files import checkpoints
+from kerasvox.training.clips import choose_clips
 from kerasvox.training.dev_score_rules import dev_score_rules, stopped_early
 from kerasvox.training.dev_scores import DevScores, Means
 from kerasvox.training.distribution.one_device import OneDevice
 from kerasvox.training.epoch_log import EpochLog
-from kerasvox.training.facts import differences, flatten
 from kerasvox.training.finite_loss import FiniteLoss
 from kerasvox.training.magnitude_training import MagnitudeTraining
 from kerasvox.training.metrics import write_training_metrics
 from kerasvox.training.model_card import write_card
 from kerasvox.training.optimizer import build_optimizer
 from kerasvox.training.progress import TrainingProgress
-from kerasvox.training.provenance import joined, software
 from kerasvox.training.recipe import read_recipe
 from kerasvox.training.run_lock import RunLock
+from kerasvox.training.run_state import FIRST_STAGE, run_facts, run_files, run_state
 from kerasvox.training.tensorboard_log import tensorboard_log
 
 _CHECKPOINTS = "checkpoints"
@@ -94,17 +88,15 @@ class Trainer:
         with _faults_of(recipe):
             options = self.recipe.data
             self.data_set = open_data(data, options.set, options.split_seed)
-            self.clips = self._choose_clips()
+            self.clips = choose_clips(self.recipe, self.data_set)
         self._check_directory(resume)
-        self.state = self._begun() or {
-            "epoch": 0,
-            "step": 0,
-            "software": software(),
-            "facts": self._facts(),
-            "files": self._files(),
-        }
+        self.state = run_state(self.checkpoints, self.recipe, self.clips)
         place = "checkpoint in the output folder, which all workers share"
-        same = {**self._facts(), "files": self._files(), place: self.state["step"]}
+        same = {
+            **run_facts(self.recipe, self.clips),
+            "files": run_files(self.clips),
+            place: self.state["step"],
+        }
         self.distribution.start(self.recipe, same)
         with _faults_of(recipe):
             with self.distribution.scope():
@@ -214,56 +206,6 @@ class Trainer:
     def _dev_scores(self) -> Means:
         return dev_scores(self.distribution.local(self.separator), self.dev)
 
-    def _choose_clips(self) -> dict[str, list[Clip]]:
-        """Return the clips that train, and those that score: dev clips and what is held out."""
-        clips = {split: self.data_set.clips(split) for split in ("train", "dev")}
-        for split in clips:
-            if not clips[split]:
-                raise DataError(f"{self.data_set.directory}: holds no clip of the {split} split")
-        if self.recipe.data.held_out_songs:
-            kept, held_out = hold_out(clips["train"], self.recipe.data.held_out_songs)
-            clips = {"train": kept, "dev": [*clips["dev"], *held_out]}
-        if self.recipe.data.held_out_singer:
-            everything = [*clips["train"], *clips["dev"]]
-            kept, held_out = hold_out_singer(everything, self.recipe.data.held_out_singer)
-            clips = {"train": [clip for clip in kept if clip in clips["train"]], "dev": held_out}
-        return clips
-
-    def _begun(self) -> dict[str, Any] | None:
-        """Return the state that the folder's run was left in, None if there is none.
-
-        Raises:
-            UsageError: if that run was begun with another recipe or other clips.
-        """
-        state = newest_state(self.checkpoints)
-        if state is None:
-            return None
-        state.setdefault("facts", self._facts())  # older checkpoints do not tell
-        state.setdefault("files", self._files())
-        if fault := differences(flatten(state["facts"]), flatten(self._facts())):
-            raise UsageError(
-                f"{self.directory}: its run was begun with another {fault}; go on with what it was "
-                "begun with, or give another folder"
-            )
-        if changed := differences(state["files"], self._files()):
-            print(
-                f"kerasvox: {self.directory}: the data has changed since its run began: {changed}",
-                file=sys.stderr,
-            )
-        state["software"] = joined(state["software"], software())
-        return state
-
-    def _facts(self) -> dict[str, Any]:
-        """Return what must be the same on every worker, and whenever the run goes on."""
-        return {
-            "recipe": self.recipe.model_dump(mode="json"),
-            "clips": {split: names_sha256(clips) for split, clips in self.clips.items()},
-            "weights of stages.first": first_stage_sha256(self.recipe),
-        }
-
-    def _files(self) -> dict[str, str]:
-        return {split: digest(clips) for split, clips in self.clips.items()}
-
     def _check_directory(self, resume: bool) -> None:
         """A folder that holds a run is for resuming it, with the same recipe."""
         kept = self.directory / presets.RECIPE
@@ -299,7 +241,7 @@ class Trainer:
             software=self.state["software"],
             data=self.clips,
             dev=dev_scores(stored, self.dev),
-            first_stage_sha256=self.state["facts"]["weights of stages.first"],
+            first_stage_sha256=self.state["facts"][FIRST_STAGE],
         )
         write_card(self.directory)
 
