@@ -10,7 +10,8 @@ def interrupts_held() -> Iterator[None]:
     """Hold Ctrl-C back until the block ends, and keep it from processes that start in the block.
 
     A terminal sends it to all of them, and each would print a traceback until it has come to the
-    line that ignores it. They inherit what is held back; this process takes it up again after.
+    line that ignores it. They inherit what is held back; this thread takes it up again after.
+    (Where libraries have threads, the system may hand it to one of these: then it comes at once.)
     Make the executor before the block, as its first lock lets signals through again. Does nothing
     on systems that cannot hold signals back.
     """

@@ -46,8 +46,8 @@ class Trainer:
 
     The folder ends as a preset: `config.json`, `model.weights.h5` (those of the best dev score,
     float16), `SHA256SUMS`, `recipe.yaml`, `metrics.json` and the card `README.md`; beside them
-    stand `logs/` (CSV and TensorBoard) and `checkpoints/`. Of several workers, the chief alone
-    scores and writes.
+    stand `logs/` (CSV and TensorBoard), `checkpoints/`, and `.lock`, which keeps other processes
+    out while this one trains. Of several workers, the chief alone scores and writes.
 
     Args:
         recipe: the recipe's YAML file.
